@@ -1,0 +1,34 @@
+"""The same values elsewhere: another dtype, another device, another array."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import backend
+from ..primitive import primitive, vjp
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+@primitive
+def cast(x: Any, /, dtype: Any) -> Tensor:
+    """``x`` as another dtype, in a new array."""
+    return x.astype(dtype)
+
+
+@primitive
+def clone(x: Any, /) -> Tensor:
+    """A copy of ``x`` that gradients flow through."""
+    return x.copy()
+
+
+@primitive
+def to_device(x: Any, /, target: str, origin: str) -> Tensor:
+    """``x`` on device ``target``; ``origin`` is where it is now, and where its gradient goes back to."""
+    return backend.move(x, target)
+
+
+vjp(cast, x=lambda g: g)  # the engine brings a gradient to the dtype of its input
+vjp(clone, x=lambda g: g)
+vjp(to_device, x=lambda g, target, origin: to_device(g, target=origin, origin=target))

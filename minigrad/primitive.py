@@ -1,0 +1,570 @@
+"""How an op is declared, and what happens when it is called.
+
+An op is a forward function on arrays and, beside it, one rule per input::
+
+    @primitive
+    def mul(x, y, /):
+        return x * y
+
+    vjp(mul, x=lambda g, y: g * y, y=lambda g, x: g * x)
+
+What stands before the slash is an array; what stands after it is a parameter and becomes data on the node. A rule
+gets the cotangent ``g`` of the output and names whatever else it needs, which is then kept for the backward pass,
+and nothing else is: an input (``x``), the output (``out``), a parameter, or just the shape of an input (``x_shape``).
+
+Rules are written with operators and minigrad's own functions. These take raw arrays as well as tensors, so the one
+rule has two readings: on arrays it computes a gradient, on tensors it records the graph of that gradient, to any
+order. A rule never mentions broadcasting: the engine sums a gradient back to the shape of its input.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeVar
+
+import numpy
+
+from . import backend
+from .context import current
+from .errors import DtypeError, explain
+from .node import Array, Handle, Leaf, Node, _internal, _numbers, user_frame
+
+F = TypeVar("F", bound=Callable[..., Any])
+Rule = Callable[..., Any]
+
+REGISTRY: dict[str, Op] = {}  # every op by name, in order of declaration
+
+_ndarray = numpy.ndarray
+_getframe = sys._getframe
+_handle: type[Any] = Handle
+
+
+def make_handles_of(cls: type[Any]) -> None:
+    """Ops return handles of this class. ``tensor.py`` calls it with ``Tensor``, which is built on top of the ops."""
+    global _handle
+    _handle = cls
+
+
+class Event(NamedTuple):
+    """What an observer sees.
+
+    ``phase`` is ``"forward"`` or ``"backward"``; ``arrays`` are the outputs (forward) or the gradients of the
+    inputs (backward; ``None`` where an input needs none); ``node`` is ``None`` when nothing is recorded.
+    """
+
+    phase: str
+    op: Op
+    node: Node | None
+    arrays: tuple[Any, ...]
+
+
+class Op:
+    """A declared op: forward, rules, and the names of its inputs and parameters.
+
+    Attributes:
+        name: as in the registry and on drawings.
+        forward: the function on arrays.
+        inputs: names of the array arguments; a single one for an op that takes any number of arrays.
+        variadic: whether it takes any number of arrays.
+        defaults: parameters and their default values (``inspect.Parameter.empty`` where one must be given).
+        rules: for each input its rule, or ``None`` where the op is not differentiable in it.
+        joint: one rule for all inputs, returning a tuple, or ``None``.
+        keeps: for each rule, what it keeps, by name.
+        broadcasts: whether inputs of different shapes are broadcast.
+        outputs: whether the forward returns a tuple of arrays.
+    """
+
+    def __init__(self, forward: Callable[..., Any], *, outputs: bool, broadcasts: bool) -> None:
+        self.name = forward.__name__.strip("_")
+        self.forward = forward
+        self.doc = inspect.getdoc(forward) or ""
+        arguments = inspect.signature(forward).parameters.values()
+        arrays = [a for a in arguments if a.kind in (a.POSITIONAL_ONLY, a.VAR_POSITIONAL)]
+        self.inputs = [a.name for a in arrays]
+        self.optional = [a.default is None for a in arrays]
+        self.variadic = any(a.kind is a.VAR_POSITIONAL for a in arrays)
+        self.defaults = {a.name: a.default for a in arguments if a not in arrays}
+        self.outputs, self.broadcasts = outputs, broadcasts
+        self.rules: list[Rule | None] = [None] * len(self.inputs)
+        self.joint: Rule | None = None
+        self.keeps: dict[Rule, tuple[str, ...]] = {}
+        self.getters: list[Callable[[Any], tuple[Any, ...]]] = [_nothing] * len(self.inputs)
+        self.module = forward.__module__
+
+    def layout(self) -> list[str]:
+        """Names of the values that a rule of a simple op can keep, in the order in which a call lines them up."""
+        return [*self.inputs, "out"]
+
+    def keeps_input(self, position: int) -> bool:
+        """Whether some rule keeps the array of this input."""
+        name = self.inputs[0 if self.variadic else position]
+        return any(name in kept for kept in self.keeps.values())
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join([*self.inputs, *self.defaults])})>"
+
+
+def _nothing(values: Any) -> tuple[Any, ...]:
+    return ()
+
+
+def primitive(
+    forward: F | None = None, /, *, outputs: bool = False, broadcasts: bool = False
+) -> Any:
+    """Make an op of a forward function on arrays. See the module's docstring.
+
+    Args:
+        forward: arrays positional-only, parameters after the slash.
+        outputs: the forward returns a tuple of arrays.
+        broadcasts: the forward broadcasts its inputs against each other.
+
+    Returns:
+        A function that takes tensors, arrays and numbers. With no tensor among its inputs it is the forward itself.
+    """
+    if forward is None:
+        return lambda function: primitive(function, outputs=outputs, broadcasts=broadcasts)
+    op = Op(forward, outputs=outputs, broadcasts=broadcasts)
+    if op.name in REGISTRY and REGISTRY[op.name].module != op.module:
+        raise ValueError(f"an op named {op.name!r} exists already, in {REGISTRY[op.name].module}")
+    REGISTRY[op.name] = op
+    simple = not (op.defaults or op.variadic or outputs)
+    if simple and len(op.inputs) == 1:
+        call = _unary(op)
+    elif simple and len(op.inputs) == 2 and not any(op.optional):
+        call = _binary(op)
+    else:
+        call = _general(op)
+    call.__name__, call.__qualname__, call.__module__ = forward.__name__, forward.__qualname__, forward.__module__
+    call.__doc__, call.__wrapped__ = forward.__doc__, forward  # type: ignore[attr-defined]
+    call.op = op  # type: ignore[attr-defined]
+    return call
+
+
+def vjp(function: Callable[..., Any], /, **rules: Rule | None) -> None:
+    """Declare the rules of an op: for each input by name, ``rule(g, kept...)`` giving the gradient of that input.
+
+    The name stands for vector-Jacobian product: with the op's Jacobian :math:`J`, a rule computes :math:`g^T J`
+    without ever forming :math:`J`.
+    """
+    op: Op = function.op  # type: ignore[attr-defined]
+    for name, rule in rules.items():
+        if name not in op.inputs:
+            raise ValueError(f"{op.name} has no input {name!r}; it has {', '.join(op.inputs)}")
+        position = op.inputs.index(name)
+        op.rules[position] = rule
+        if rule is None:
+            continue
+        op.keeps[rule] = kept = tuple(inspect.signature(rule).parameters)[1:]
+        _check_names(op, kept)
+        if all(name in op.layout() for name in kept):
+            op.getters[position] = _getter([op.layout().index(name) for name in kept])
+        else:
+            op.getters[position] = lambda values, kept=kept: _keep(op, kept, values)  # type: ignore[misc]
+
+
+def joint_vjp(function: Callable[..., Any], /) -> Callable[[F], F]:
+    """Declare one rule for all inputs at once: it returns a tuple with a gradient, or ``None``, for each input.
+
+    Among the names of what it keeps it may list ``needs``: a tuple of booleans, which inputs need a gradient.
+    """
+
+    def declare(rule: F) -> F:
+        op: Op = function.op  # type: ignore[attr-defined]
+        op.joint = rule
+        op.keeps[rule] = kept = tuple(inspect.signature(rule).parameters)[1:]
+        _check_names(op, kept)
+        return rule
+
+    return declare
+
+
+def _check_names(op: Op, kept: tuple[str, ...]) -> None:
+    known = {*op.inputs, *(f"{name}_shape" for name in op.inputs), *op.defaults, "out", "needs"}
+    for name in kept:
+        if name not in known:
+            raise ValueError(f"a rule of {op.name} asks for {name!r}; it can have {', '.join(sorted(known))}")
+
+
+def _getter(positions: list[int]) -> Callable[[Any], tuple[Any, ...]]:
+    """A function that picks these positions out of a tuple, as a tuple, in C."""
+    if not positions:
+        return _nothing
+    if len(positions) == 1:
+        return itemgetter(slice(positions[0], positions[0] + 1))
+    return itemgetter(*positions)
+
+
+# ---- calling an op ---------------------------------------------------------------------------------------------
+#
+# Three shapes of the same thing. Most calls in a recurrent network are one- and two-input ops without parameters:
+# they have a shape of their own because the general one costs 1 µs more. All record through `_record`.
+
+
+def _unary(op: Op) -> Any:
+    forward, rules, getters = op.forward, op.rules, op.getters
+
+    def call(x, /):  # type: ignore[no-untyped-def]
+        if not isinstance(x, Handle):
+            return forward(x)
+        a, m = x._data, x._node
+        try:
+            out = forward(a)
+        except Exception as error:
+            raise explain(op, (x,), {}, error) from None
+        if out.__class__ is _ndarray and out.dtype is a.dtype:
+            out.setflags(False)
+        else:
+            out = _settle(op, out, (a,))
+        context = current()
+        rule = rules[0]
+        if m is None or rule is None or not context.grad:
+            return _untracked(op, out, context)
+        return _record(op, (m,), ((m, rule, getters[0]((a, out))),), _NO_PARAMS, out, context)
+
+    return call
+
+
+def _binary(op: Op) -> Any:
+    forward, rules, getters = op.forward, op.rules, op.getters
+
+    def call(x, y, /):  # type: ignore[no-untyped-def]
+        if isinstance(x, Handle):
+            a, m = x._data, x._node
+            dtype = a.dtype
+            if isinstance(y, Handle):
+                b, n = y._data, y._node
+                if b.dtype is not dtype:
+                    a, b = _agree(op, (x, y), (a, b))
+            else:
+                b, n = y, None
+                if b.__class__ is not float:
+                    a, b = _agree(op, (x, y), (a, b))
+        elif isinstance(y, Handle):
+            a, m = x, None
+            b, n = y._data, y._node
+            dtype = b.dtype
+            if a.__class__ is not float:
+                a, b = _agree(op, (x, y), (a, b))
+        else:
+            return forward(x, y)
+        try:
+            out = forward(a, b)
+        except Exception as error:
+            raise explain(op, (x, y), {}, error) from None
+        if out.__class__ is _ndarray and out.dtype is dtype:
+            out.setflags(False)
+        else:
+            out = _settle(op, out, (a, b))
+        context = current()
+        if not context.grad:
+            return _untracked(op, out, context)
+        left, right = rules
+        if m is not None and n is not None and left is not None and right is not None:
+            values = (a, b, out)
+            edges: Any = ((m, left, getters[0](values)), (n, right, getters[1](values)))
+            return _record(op, (m, n), edges, _NO_PARAMS, out, context)
+        if m is not None and left is not None:
+            edges = ((m, left, getters[0]((a, b, out))),)
+        elif n is not None and right is not None:
+            edges = ((n, right, getters[1]((a, b, out))),)
+        else:
+            return _untracked(op, out, context)
+        return _record(op, (_source(x), _source(y)), edges, _NO_PARAMS, out, context)
+
+    return call
+
+
+def _general(op: Op) -> Any:
+    arity = len(op.inputs)
+    names = list(op.defaults)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        inputs, params = _bind(op, arity, names, args, kwargs)
+        if not any(isinstance(x, Handle) for x in inputs):
+            return op.forward(*inputs, **params)
+        arrays = tuple(x._data if isinstance(x, Handle) else x for x in inputs)
+        if len(arrays) > 1:
+            arrays = _agree(op, inputs, arrays)
+        try:
+            out = op.forward(*arrays, **params)
+        except Exception as error:
+            raise explain(op, inputs, params, error) from None
+        out = tuple(_settle(op, o, arrays) for o in out) if op.outputs else _settle(op, out, arrays)
+        context = current()
+        if not context.grad:
+            return _untracked(op, out, context)
+        edges = _edges(op, inputs, arrays, params, out)
+        if not edges:
+            return _untracked(op, out, context)
+        return _record(op, tuple(_source(x) for x in inputs), edges, params, out, context)
+
+    return call
+
+
+def _bind(
+    op: Op, arity: int, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Split a call's arguments into inputs and a full set of parameters."""
+    params = dict(op.defaults)
+    if op.variadic:
+        inputs: tuple[Any, ...] = args
+    else:
+        inputs, rest = args[:arity], args[arity:]
+        if len(rest) > len(names):
+            raise TypeError(f"{op.name}() takes at most {arity + len(names)} arguments, got {len(args)}")
+        params.update(zip(names, rest, strict=False))
+        missing = arity - len(inputs)
+        if missing:
+            if not all(op.optional[-missing:]):
+                raise TypeError(f"{op.name}() needs {', '.join(op.inputs)}; got {len(inputs)} of them")
+            inputs += (None,) * missing
+    for name, value in kwargs.items():
+        if name not in params:
+            raise TypeError(f"{op.name}() has no argument {name!r}; it takes {', '.join([*op.inputs, *names])}")
+        params[name] = value
+    for name, value in params.items():
+        if value is inspect.Parameter.empty:
+            raise TypeError(f"{op.name}() needs {name!r}")
+    return inputs, params
+
+
+def _edges(op: Op, inputs: tuple[Any, ...], arrays: tuple[Any, ...], params: dict[str, Any], out: Any) -> Any:
+    """``(input node, rule, kept)`` for every input that needs a gradient."""
+    nodes = [x._node if isinstance(x, Handle) else None for x in inputs]
+    values = (arrays, out, params)
+    if op.joint is not None:
+        needs = tuple(node is not None for node in nodes)
+        joint = Joint(op.joint, _keep(op, op.keeps[op.joint], values, needs)) if any(needs) else None
+        return tuple((node, _part, (i, joint)) for i, node in enumerate(nodes) if node is not None)
+    return tuple(
+        (node, rule, _keep(op, op.keeps[rule], values))
+        for node, rule in zip(nodes, op.rules, strict=True)
+        if node is not None and rule is not None
+    )
+
+
+def _keep(op: Op, kept: tuple[str, ...], values: Any, needs: tuple[bool, ...] = ()) -> tuple[Any, ...]:
+    """What a rule asked to keep, by name, out of ``(inputs, output, parameters)`` of a call."""
+    arrays, out, params = values if len(values) == 3 and isinstance(values[2], dict) else (values[:-1], values[-1], {})
+    result = []
+    for name in kept:
+        if name == "out":
+            result.append(out)
+        elif name == "needs":
+            result.append(needs)
+        elif name in params:
+            result.append(params[name])
+        elif name in op.inputs:
+            result.append(arrays if op.variadic else arrays[op.inputs.index(name)])
+        else:
+            shapes = [getattr(a, "shape", ()) for a in arrays]
+            result.append(tuple(shapes) if op.variadic else shapes[op.inputs.index(name[: -len("_shape")])])
+    return tuple(result)
+
+
+class Joint:
+    """A rule for all inputs of a call: runs when the first of its parts is asked for, and remembers the others."""
+
+    __slots__ = ("g", "kept", "parts", "rule")
+
+    def __init__(self, rule: Rule, kept: tuple[Any, ...]) -> None:
+        self.rule, self.kept = rule, kept
+        self.g: Any = None
+        self.parts: tuple[Any, ...] = ()
+
+
+def _part(g: Any, position: int, joint: Joint) -> Any:
+    """The rule on each edge of an op with a joint rule."""
+    if joint.g is not g:
+        joint.g, joint.parts = g, joint.rule(g, *joint.kept)
+    return joint.parts[position]
+
+
+class Slots:
+    """The cotangent of an op with several outputs: what has arrived for each of them, zeros for the rest."""
+
+    __slots__ = ("_arrived", "dtype", "shape")
+
+    def __init__(self, arrived: dict[int, Any], shape: Any, dtype: Any) -> None:
+        self._arrived, self.shape, self.dtype = arrived, shape, dtype
+
+    def __getitem__(self, i: int) -> Any:
+        if not -len(self.shape) <= i < len(self.shape):
+            raise IndexError(i)
+        i %= len(self.shape)
+        if i in self._arrived:
+            return self._arrived[i]
+        like = next(iter(self._arrived.values()))
+        return backend.xp(like._data if isinstance(like, Handle) else like).zeros(self.shape[i], dtype=self.dtype[i])
+
+    def __len__(self) -> int:
+        return len(self.shape)
+
+    def __add__(self, other: Slots) -> Slots:
+        merged = dict(self._arrived)
+        for i, g in other._arrived.items():
+            merged[i] = merged[i] + g if i in merged else g
+        return Slots(merged, self.shape, self.dtype)
+
+
+def _slot(g: Any, index: int, node: Node) -> Slots:
+    """The rule of one output of an op with several: its cotangent goes into its slot of the op's."""
+    return Slots({index: g}, node.shape, node.dtype)
+
+
+def output(x: Any, /, index: int) -> Any:
+    """Output number ``index`` of an op that has several."""
+    return x[index]
+
+
+OUTPUT = Op(output, outputs=False, broadcasts=False)
+
+
+def _output(parent: Node, index: int, array: Array) -> Any:
+    """Handle and node of one output of an op that has several."""
+    node = Node()
+    node.op, node.inputs, node.params = OUTPUT, (parent,), {"index": index}
+    node.edges = ((parent, _slot, (index, parent)),)
+    node.seq, node.scope, node.extra = next(_numbers), parent.scope, None
+    node.code, node.lasti = parent.code, parent.lasti
+    node.shape, node.dtype = array.shape, array.dtype
+    return wrap(array, node)
+
+
+def reattach(node: Node) -> Any:
+    """A node's edges with the kept arrays turned back into tensors of the graph, so that running the rules on them
+    records how the gradient depends on them."""
+    op = node.op
+    assert op is not None
+    if op is OUTPUT:
+        return node.edges
+    if op.joint is None:
+        return [(source, rule, _attach(node, op, op.keeps[rule], kept)) for source, rule, kept in node.edges]
+    joints = {id(joint): joint for _, _, (_, joint) in node.edges}
+    (joint,) = joints.values()
+    attached = Joint(joint.rule, _attach(node, op, op.keeps[joint.rule], joint.kept))
+    return [(source, rule, (position, attached)) for source, rule, (position, _) in node.edges]
+
+
+def _attach(node: Node, op: Op, names: tuple[str, ...], kept: tuple[Any, ...]) -> tuple[Any, ...]:
+    result = []
+    for name, value in zip(names, kept, strict=True):
+        if name == "out":
+            value = wrap(value, node) if not op.outputs else value
+        elif name in op.inputs and op.variadic:
+            value = tuple(_attached(v, source) for v, source in zip(value, node.inputs, strict=True))
+        elif name in op.inputs:
+            value = _attached(value, node.inputs[op.inputs.index(name)])
+        result.append(value)
+    return tuple(result)
+
+
+def _attached(value: Any, source: Any) -> Any:
+    if not isinstance(source, Node):
+        return value
+    return wrap(value, source if source.requires_grad else None)
+
+
+_NO_PARAMS: dict[str, Any] = {}
+
+
+def _record(op: Op, inputs: Any, edges: Any, params: dict[str, Any], out: Any, context: Any) -> Any:
+    """Make the node of a call and the handle(s) of its output."""
+    node = Node()
+    node.op = op
+    node.inputs = inputs
+    node.edges = edges
+    node.params = params
+    node.seq = next(_numbers)
+    node.scope = context.scope
+    node.extra = None
+    frame = _getframe(2)
+    code = frame.f_code
+    if _internal.get(code.co_filename) is False:
+        node.code, node.lasti = code, frame.f_lasti
+    else:
+        node.code, node.lasti = user_frame(frame)
+    if op.outputs:
+        node.shape, node.dtype = tuple(o.shape for o in out), tuple(o.dtype for o in out)
+        result = tuple(_output(node, i, o) for i, o in enumerate(out))
+    else:
+        node.shape, node.dtype = out.shape, out.dtype
+        result = _handle()
+        result._data, result._node, result._constant = out, node, None
+    if context.observers:
+        _notify(context, Event("forward", op, node, out if op.outputs else (out,)))
+    return result
+
+
+def _untracked(op: Op, out: Any, context: Any) -> Any:
+    """Handle(s) of an output that nobody will differentiate."""
+    if context.observers:
+        _notify(context, Event("forward", op, None, out if op.outputs else (out,)))
+    if op.outputs:
+        return tuple(wrap(o) for o in out)
+    handle = _handle()
+    handle._data, handle._node, handle._constant = out, None, None
+    return handle
+
+
+def _notify(context: Any, event: Event) -> None:
+    for observer in context.observers:
+        observer(event)
+
+
+def wrap(array: Array, node: Node | None = None) -> Any:
+    """A handle of an array."""
+    handle = _handle()
+    handle._data, handle._node, handle._constant = array, node, None
+    return handle
+
+
+def _source(x: Any) -> Any:
+    """What a node keeps about an input: the node it came from, or the plain value that was passed."""
+    if isinstance(x, Handle):
+        return x._node if x._node is not None else x.constant()
+    return Leaf(x, tracked=False) if hasattr(x, "shape") and x.shape else x
+
+
+def _settle(op: Op, out: Any, arrays: tuple[Any, ...]) -> Array:
+    """The one place where an output is made what an output must be: an array, of a dtype no wider than asked for,
+    that nobody can write to."""
+    module = next((m for m in map(backend.module_of, arrays) if m is not None), numpy)
+    if not isinstance(out, module.ndarray):
+        out = module.asarray(out)
+    if out.dtype == numpy.float64 and not any(getattr(a, "dtype", None) == numpy.float64 for a in arrays):
+        out = out.astype(backend.get_default_dtype() if not _floats(arrays) else _floats(arrays)[0])
+    if out.__class__ is _ndarray:
+        out.setflags(False)
+    return out
+
+
+def _floats(arrays: tuple[Any, ...]) -> list[Any]:
+    return [a.dtype for a in arrays if getattr(a, "dtype", None) is not None and a.dtype.kind == "f"]
+
+
+def _agree(op: Op, inputs: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Bring the arrays of a call to one dtype by the rules of D7: Python numbers and NumPy scalars are weak, integers
+    and booleans take the floating dtype they meet, and two floating dtypes do not mix."""
+    if all(getattr(a, "dtype", None) is getattr(arrays[0], "dtype", None) for a in arrays) and hasattr(
+        arrays[0], "shape"
+    ):
+        return arrays
+    arrays = tuple(a.item() if isinstance(a, numpy.generic) else a for a in arrays)
+    floats = {a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind == "f"}
+    if len(floats) > 1:
+        names = ", ".join(sorted(str(dtype) for dtype in floats))
+        error = DtypeError(f"{op.name}: floating dtypes do not mix silently ({names})")
+        raise _with_arguments(op, inputs, error)
+    if floats:
+        (target,) = floats
+        return tuple(a.astype(target) if hasattr(a, "dtype") and a.dtype.kind in "biu" else a for a in arrays)
+    return arrays
+
+
+def _with_arguments(op: Op, inputs: tuple[Any, ...], error: DtypeError) -> DtypeError:
+    explained = explain(op, inputs, {}, TypeError(str(error).partition(": ")[2]))
+    return DtypeError(f"{explained}\n  hint: say which you mean, for example x.to(mg.float32) or y.to(x.dtype)")

@@ -1,0 +1,392 @@
+"""Tensor: a thin handle on an array and the node that made it.
+
+The methods that compute are the ops themselves, named in one table at the end of the class: an op is a plain
+function, so as a class attribute it is a method. What else stands here is what makes a tensor behave like an array
+in a Python session.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy
+
+from . import backend, engine
+from .errors import DtypeError, GraphError, MinigradError
+from .node import Array, Handle, Leaf, Node
+from .ops import arithmetic, conversion
+from .primitive import make_handles_of, wrap
+
+
+class Tensor(Handle):
+    """An n-dimensional array that remembers how it was computed.
+
+    Make one with :func:`minigrad.tensor` and its relatives; every op returns one.
+    """
+
+    __slots__ = ()
+
+    __array_ufunc__ = None  # NumPy operands leave the operator to the tensor: array * tensor is a tensor
+
+    # ---- the array ------------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Array:
+        """The array itself: NumPy's or CuPy's. Read-only on results of ops; on a leaf it is the leaf's own.
+
+        Assigning (``p.data = array``, ``p.data -= step``) counts as a change of the leaf: a graph that kept the old
+        values refuses to be differentiated. Writing into it (``p.data[0] = 1``) changes it unseen.
+        """
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if self._node is not None and self._node.op is not None:
+            raise GraphError(
+                f"the data of a result (of {self._node.op.name}, made at {self._node.where()}) cannot be replaced\n"
+                "  hint: only leaves can; x.detach() gives one"
+            )
+        value = value._data if isinstance(value, Handle) else value
+        xp = backend.xp(self._data)
+        self._data = value if isinstance(value, xp.ndarray) else xp.asarray(value, dtype=self._data.dtype)
+        for node in (self._node, self._constant):
+            if isinstance(node, Leaf):
+                node.mark_changed(self._data)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the dimensions."""
+        shape: tuple[int, ...] = self._data.shape
+        return shape
+
+    @property
+    def dtype(self) -> numpy.dtype[Any]:
+        """Type of the elements."""
+        dtype: numpy.dtype[Any] = self._data.dtype
+        return dtype
+
+    @property
+    def device(self) -> backend.device:
+        """Where the array lives."""
+        return backend.device(backend.of(self._data).device_of(self._data))
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self._data.shape)
+
+    def dim(self) -> int:
+        """Number of dimensions."""
+        return len(self._data.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def numel(self) -> int:
+        """Number of elements."""
+        return int(self._data.size)
+
+    def numpy(self) -> numpy.ndarray[Any, Any]:
+        """The values as a NumPy array: no copy on the host (so read-only for a result), a copy from a device."""
+        return backend.of(self._data).to_host(self._data)
+
+    def item(self) -> Any:
+        """The value of a tensor of one element, as a Python number."""
+        if self._data.size != 1:
+            raise MinigradError(f"item() is for tensors of one element; this one has shape {self.shape}")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self.numpy().tolist()
+
+    # ---- the graph ------------------------------------------------------------------------------------------
+
+    @property
+    def node(self) -> Node | None:
+        """The node of the graph that made this tensor; ``None`` when nothing is recorded."""
+        return self._node
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no op made this tensor (or none that was recorded)."""
+        return self._node is None or self._node.op is None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients are computed for this tensor. Assignable on leaves."""
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if bool(value) == (self._node is not None):
+            return
+        if not self.is_leaf:
+            raise GraphError("only a leaf can be told not to require a gradient; use detach() to cut a result off")
+        if not value:
+            self._node = None
+            return
+        if self._data.dtype.kind != "f":
+            raise DtypeError(f"only floating tensors can require a gradient, not {self._data.dtype}")
+        self._node = Leaf(self._data, tracked=True)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set ``requires_grad`` and return the tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def name(self) -> str | None:
+        """A name for errors and drawings. Assignable."""
+        node = self._node or self._constant
+        return node.name if node is not None else None
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        (self._node or self.constant()).ensure_extra().name = name
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that ``backward`` accumulated here; ``None`` before the first. Assignable."""
+        return self._node.grad if self._node is not None else None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
+            raise MinigradError(
+                f"a gradient must be {self.shape} {self.dtype} like its tensor, not {value.shape} {value.dtype}"
+            )
+        if self._node is None:
+            raise GraphError("this tensor does not require a gradient, so it cannot hold one")
+        self._node.ensure_extra().grad = value
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+        r"""Compute :math:`g^T\,\partial y/\partial x` for every leaf :math:`x` and add it to ``x.grad``.
+
+        Args:
+            gradient: the cotangent :math:`g`, of this tensor's shape; may be left out for a tensor of one element.
+            retain_graph: keep what the rules need, so that another backward can run over the same graph.
+            create_graph: record the computation of the gradients, for derivatives of derivatives. The gradients then
+                hold the graph, and the leaf holds the gradient: prefer :func:`minigrad.grad`, which stores nothing.
+
+        Raises:
+            GraphError: nothing was recorded, the graph was freed by an earlier backward, a leaf was changed since,
+                or a tensor of several elements comes without ``gradient``.
+        """
+        engine.backward(self, gradient, retain_graph, create_graph)
+
+    def detach(self) -> Tensor:
+        """The same array, cut off from the graph."""
+        result: Tensor = wrap(self._data)
+        return result
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this result, in ``grad``, when backward passes through."""
+        if self._node is None:
+            raise GraphError("this tensor does not require a gradient, so there is none to retain")
+        if self._node.op is not None:
+            self._node.ensure_extra().retain = True
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
+        """Call ``hook(grad)`` when the gradient of this tensor is known; what it returns replaces the gradient.
+
+        Returns:
+            A function that removes the hook.
+        """
+        if self._node is None:
+            raise GraphError("this tensor does not require a gradient, so a hook on it would never run")
+        hooks = self._node.ensure_extra().hooks
+        key = max(hooks, default=0) + 1
+        hooks[key] = hook
+        return lambda: (hooks.pop(key, None), None)[1]
+
+    # ---- conversions ----------------------------------------------------------------------------------------
+
+    def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> Tensor:
+        """This tensor as another dtype, on another device, or like another tensor. Itself if nothing changes.
+
+        >>> import minigrad as mg
+        >>> mg.ones(2).to(mg.float64).dtype
+        dtype('float64')
+        """
+        for target in targets:
+            if isinstance(target, Tensor):
+                dtype, device = target.dtype, target.device
+            elif isinstance(target, (str, backend.device)) and str(target).partition(":")[0] in ("cpu", "cuda"):
+                device = target
+            else:
+                dtype = target
+        result = self
+        if dtype is not None and numpy.dtype(dtype) != self.dtype:
+            result = conversion.cast(result, numpy.dtype(dtype))
+        if device is not None and backend.device(device) != self.device:
+            result = conversion.to_device(result, str(backend.device(device)), str(self.device))
+        return result
+
+    def cpu(self) -> Tensor:
+        """On the host."""
+        return self.to("cpu")
+
+    def cuda(self) -> Tensor:
+        """On the first GPU."""
+        return self.to("cuda")
+
+    def float(self) -> Tensor:
+        """As float32."""
+        return self.to(backend.float32)
+
+    def double(self) -> Tensor:
+        """As float64."""
+        return self.to(backend.float64)
+
+    def long(self) -> Tensor:
+        """As int64."""
+        return self.to(backend.int64)
+
+    def bool(self) -> Tensor:
+        """As booleans."""
+        return self.to(backend.bool_)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray[Any, Any]:
+        if backend.of(self._data).kind != "cpu":
+            raise MinigradError("a tensor on a GPU is not turned into a NumPy array unasked: use x.numpy()")
+        array = numpy.asarray(self._data, dtype=dtype)
+        return array.copy() if copy and array is self._data else array
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        array = self._data if backend.is_writable(self._data) else self._data.copy()
+        return array.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> Any:
+        return self._data.__dlpack_device__()
+
+    # ---- a good citizen of Python ---------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        values = numpy.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=200, edgeitems=3)
+        notes = [f"shape={self.shape}", f"dtype={self.dtype}", f"device={self.device}"]
+        if self.name:
+            notes.append(f"name={self.name!r}")
+        if self._node is not None:
+            notes.append(f"op={self._node.op.name}" if self._node.op is not None else "requires_grad=True")
+        separator = ",\n       " if "\n" in values else ", "
+        return f"tensor({values}{separator}{', '.join(notes)})"
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self._data == (value._data if isinstance(value, Handle) else value)).any())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iu":
+            raise TypeError(f"only integer tensors of one element can be an index, not {self.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise MinigradError(
+                f"the truth of a tensor of shape {self.shape} is not one answer: use .any() or .all(), or compare .item()"
+            )
+        return bool(self._data.item())
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise GraphError(
+            "tensors are not written to in place: the graph would no longer tell how they were computed\n"
+            "  hint: y = x.at[index].set(value) or x.at[index].add(value) gives a changed copy;\n"
+            "        mg.where(mask, value, x) chooses elementwise; outside a graph, x.data[index] = value"
+        )
+
+    def __copy__(self) -> Tensor:
+        return self._leaf_copy(self._data)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        result = memo[id(self)] = self._leaf_copy(self._data.copy())
+        if self.grad is not None:
+            result.grad = copy.deepcopy(self.grad, memo)
+        return result
+
+    def _leaf_copy(self, data: Array) -> Tensor:
+        if not self.is_leaf:
+            raise GraphError("only leaves can be copied or pickled; use clone() inside a graph or detach() outside it")
+        result = type(self).__new__(type(self))
+        result._data, result._node, result._constant = data, None, None
+        result.requires_grad = self.requires_grad
+        if self.name:
+            result.name = self.name
+        return result
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise GraphError("only leaves can be copied or pickled; use clone() inside a graph or detach() outside it")
+        return _restore, (type(self), self.numpy(), str(self.device), self.requires_grad, self.name)
+
+    # ---- the table of ops that are methods and operators ----------------------------------------------------
+
+    # arithmetic
+    __neg__ = neg = arithmetic.neg
+    __add__ = add = arithmetic.add
+    __sub__ = sub = arithmetic.sub
+    __mul__ = mul = arithmetic.mul
+    __truediv__ = div = arithmetic.div
+
+    # elementary functions
+
+    # activations
+
+    # comparison and selection
+
+    # reductions
+
+    # shape
+
+    # indexing
+
+    # linear algebra
+
+    # conversion
+    clone = conversion.clone
+
+    # operators with the tensor on the right
+    def __radd__(self, other: Any) -> Tensor:
+        return arithmetic.add(other, self)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return arithmetic.sub(other, self)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return arithmetic.mul(other, self)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return arithmetic.div(other, self)
+
+
+def _restore(cls: type[Tensor], array: Array, device: str, requires_grad: bool, name: str | None) -> Tensor:
+    result = cls.__new__(cls)
+    result._data, result._node, result._constant = backend.move(array, device), None, None
+    result.requires_grad = requires_grad
+    if name:
+        result.name = name
+    return result
+
+
+make_handles_of(Tensor)
