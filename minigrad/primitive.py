@@ -21,8 +21,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
-from operator import itemgetter
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy
@@ -73,7 +72,9 @@ class Op:
         rules: for each input its rule, or ``None`` where the op is not differentiable in it.
         joint: one rule for all inputs, returning a tuple, or ``None``.
         keeps: for each rule, what it keeps, by name.
+        mixing: for each input, whether it must agree in dtype with the others.
         broadcasts: whether inputs of different shapes are broadcast.
+        simple: one or two inputs and no parameters.
         outputs: whether the forward returns a tuple of arrays.
     """
 
@@ -87,16 +88,19 @@ class Op:
         self.optional = [a.default is None for a in arrays]
         self.variadic = any(a.kind is a.VAR_POSITIONAL for a in arrays)
         self.defaults = {a.name: a.default for a in arguments if a not in arrays}
+        self.required = [name for name, default in self.defaults.items() if default is inspect.Parameter.empty]
         self.outputs, self.broadcasts = outputs, broadcasts
         self.rules: list[Rule | None] = [None] * len(self.inputs)
         self.joint: Rule | None = None
         self.keeps: dict[Rule, tuple[str, ...]] = {}
-        self.getters: list[Callable[[Any], tuple[Any, ...]]] = [_nothing] * len(self.inputs)
+        self.mixing = [True] * len(self.inputs)
+        self.simple = not (self.defaults or self.variadic or outputs or any(self.optional)) and len(self.inputs) < 3
+        self.getters: list[Callable[..., tuple[Any, ...]]] = [_shapes_of] * len(self.inputs)  # see _declare_keeps
         self.module = forward.__module__
 
-    def layout(self) -> list[str]:
-        """Names of the values that a rule of a simple op can keep, in the order in which a call lines them up."""
-        return [*self.inputs, "out"]
+    def values(self) -> list[str]:
+        """The values of a call by name, in the order in which getters take them: inputs, output, parameters."""
+        return [*self.inputs, "out", *self.defaults]
 
     def keeps_input(self, position: int) -> bool:
         """Whether some rule keeps the array of this input."""
@@ -105,10 +109,6 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join([*self.inputs, *self.defaults])})>"
-
-
-def _nothing(values: Any) -> tuple[Any, ...]:
-    return ()
 
 
 def primitive(
@@ -130,13 +130,7 @@ def primitive(
     if op.name in REGISTRY and REGISTRY[op.name].module != op.module:
         raise ValueError(f"an op named {op.name!r} exists already, in {REGISTRY[op.name].module}")
     REGISTRY[op.name] = op
-    simple = not (op.defaults or op.variadic or outputs)
-    if simple and len(op.inputs) == 1:
-        call = _unary(op)
-    elif simple and len(op.inputs) == 2 and not any(op.optional):
-        call = _binary(op)
-    else:
-        call = _general(op)
+    call = _general(op) if not op.simple else _unary(op) if len(op.inputs) == 1 else _binary(op)
     call.__name__, call.__qualname__, call.__module__ = forward.__name__, forward.__qualname__, forward.__module__
     call.__doc__, call.__wrapped__ = forward.__doc__, forward  # type: ignore[attr-defined]
     call.op = op  # type: ignore[attr-defined]
@@ -155,14 +149,10 @@ def vjp(function: Callable[..., Any], /, **rules: Rule | None) -> None:
             raise ValueError(f"{op.name} has no input {name!r}; it has {', '.join(op.inputs)}")
         position = op.inputs.index(name)
         op.rules[position] = rule
-        if rule is None:
-            continue
-        op.keeps[rule] = kept = tuple(inspect.signature(rule).parameters)[1:]
-        _check_names(op, kept)
-        if all(name in op.layout() for name in kept):
-            op.getters[position] = _getter([op.layout().index(name) for name in kept])
-        else:
-            op.getters[position] = lambda values, kept=kept: _keep(op, kept, values)  # type: ignore[misc]
+        if rule is not None:
+            op.getters[position] = _declare_keeps(op, rule)
+    # an input without a rule beside others that have one is a condition or an index: it keeps its dtype
+    op.mixing = [rule is not None for rule in op.rules]
 
 
 def joint_vjp(function: Callable[..., Any], /) -> Callable[[F], F]:
@@ -174,27 +164,38 @@ def joint_vjp(function: Callable[..., Any], /) -> Callable[[F], F]:
     def declare(rule: F) -> F:
         op: Op = function.op  # type: ignore[attr-defined]
         op.joint = rule
-        op.keeps[rule] = kept = tuple(inspect.signature(rule).parameters)[1:]
-        _check_names(op, kept)
+        op.getters[0] = _declare_keeps(op, rule)
         return rule
 
     return declare
 
 
-def _check_names(op: Op, kept: tuple[str, ...]) -> None:
-    known = {*op.inputs, *(f"{name}_shape" for name in op.inputs), *op.defaults, "out", "needs"}
-    for name in kept:
-        if name not in known:
-            raise ValueError(f"a rule of {op.name} asks for {name!r}; it can have {', '.join(sorted(known))}")
+def _declare_keeps(op: Op, rule: Rule) -> Callable[..., tuple[Any, ...]]:
+    """Note what a rule keeps, by the names of its arguments; returns what picks it out of a call's values.
+
+    The picker is compiled, ``lambda x, out, dim: (dim, shape_of(x))``: it runs at every call of the op, and this is
+    the quickest that Python has.
+    """
+    op.keeps[rule] = names = tuple(inspect.signature(rule).parameters)[1:]
+    values = [*op.values(), "needs"] if op.joint is rule else op.values()
+    shapes = {f"{name}_shape": f"{'shapes' if op.variadic else 'shape'}_of({name})" for name in op.inputs}
+    for name in names:
+        if name not in values and name not in shapes:
+            raise ValueError(f"a rule of {op.name} asks for {name!r}; it can have {', '.join([*values, *shapes])}")
+    picked = "".join(shapes.get(name, name) + ", " for name in names)
+    namespace = {"shape_of": _shape_of, "shapes_of": _shapes_of}
+    picker: Callable[..., tuple[Any, ...]] = eval(  # noqa: S307 - made of the names of the op's own arguments
+        f"lambda {', '.join(values)}: ({picked})", namespace
+    )
+    return picker
 
 
-def _getter(positions: list[int]) -> Callable[[Any], tuple[Any, ...]]:
-    """A function that picks these positions out of a tuple, as a tuple, in C."""
-    if not positions:
-        return _nothing
-    if len(positions) == 1:
-        return itemgetter(slice(positions[0], positions[0] + 1))
-    return itemgetter(*positions)
+def _shape_of(x: Any) -> tuple[int, ...]:
+    return getattr(x, "shape", ())
+
+
+def _shapes_of(xs: tuple[Any, ...]) -> tuple[tuple[int, ...], ...]:
+    return tuple([getattr(x, "shape", ()) for x in xs])
 
 
 # ---- calling an op ---------------------------------------------------------------------------------------------
@@ -222,7 +223,7 @@ def _unary(op: Op) -> Any:
         rule = rules[0]
         if m is None or rule is None or not context.grad:
             return _untracked(op, out, context)
-        return _record(op, (m,), ((m, rule, getters[0]((a, out))),), _NO_PARAMS, out, context)
+        return _record(op, (m,), ((m, rule, getters[0](a, out)),), _NO_PARAMS, out, context)
 
     return call
 
@@ -263,13 +264,12 @@ def _binary(op: Op) -> Any:
             return _untracked(op, out, context)
         left, right = rules
         if m is not None and n is not None and left is not None and right is not None:
-            values = (a, b, out)
-            edges: Any = ((m, left, getters[0](values)), (n, right, getters[1](values)))
+            edges: Any = ((m, left, getters[0](a, b, out)), (n, right, getters[1](a, b, out)))
             return _record(op, (m, n), edges, _NO_PARAMS, out, context)
         if m is not None and left is not None:
-            edges = ((m, left, getters[0]((a, b, out))),)
+            edges = ((m, left, getters[0](a, b, out)),)
         elif n is not None and right is not None:
-            edges = ((n, right, getters[1]((a, b, out))),)
+            edges = ((n, right, getters[1](a, b, out)),)
         else:
             return _untracked(op, out, context)
         return _record(op, (_source(x), _source(y)), edges, _NO_PARAMS, out, context)
@@ -278,91 +278,89 @@ def _binary(op: Op) -> Any:
 
 
 def _general(op: Op) -> Any:
-    arity = len(op.inputs)
-    names = list(op.defaults)
+    forward, rules, getters, arity = op.forward, op.rules, op.getters, len(op.inputs)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        inputs, params = _bind(op, arity, names, args, kwargs)
-        if not any(isinstance(x, Handle) for x in inputs):
-            return op.forward(*inputs, **params)
-        arrays = tuple(x._data if isinstance(x, Handle) else x for x in inputs)
-        if len(arrays) > 1:
+        if kwargs or op.required or len(args) != arity or op.variadic:
+            inputs, params = _bind(op, arity, args, kwargs)
+        else:
+            inputs, params = args, op.defaults
+        arrays, nodes, dtype, alike, tracked = [], [], None, True, False
+        for x in inputs:
+            if isinstance(x, Handle):
+                arrays.append(a := x._data)
+                nodes.append(node := x._node)
+                if node is not None:
+                    tracked = True
+                if dtype is None:
+                    dtype = a.dtype
+                elif a.dtype is not dtype:
+                    alike = False
+            else:
+                arrays.append(x)
+                nodes.append(None)
+                alike = alike and x is None
+        if dtype is None:
+            return forward(*inputs, **params)
+        if not alike:
             arrays = _agree(op, inputs, arrays)
         try:
-            out = op.forward(*arrays, **params)
+            out = forward(*arrays, **params)
         except Exception as error:
             raise explain(op, inputs, params, error) from None
-        out = tuple(_settle(op, o, arrays) for o in out) if op.outputs else _settle(op, out, arrays)
+        if out.__class__ is _ndarray and out.dtype is dtype:
+            out.setflags(False)
+        elif op.outputs:
+            out = tuple([_settle(op, o, arrays) for o in out])
+        else:
+            out = _settle(op, out, arrays)
         context = current()
-        if not context.grad:
+        if not tracked or not context.grad:
             return _untracked(op, out, context)
-        edges = _edges(op, inputs, arrays, params, out)
+        edges: Any = []
+        values = (arrays,) if op.variadic else arrays
+        if op.joint is not None:
+            needs = tuple([node is not None for node in nodes])
+            joint = Joint(op.joint, getters[0](*values, out, *params.values(), needs))
+            edges = [(node, _part, (i, joint)) for i, node in enumerate(nodes) if node is not None]
+        else:
+            for i, node in enumerate(nodes):
+                if node is not None and rules[i] is not None:
+                    edges.append((node, rules[i], getters[i](*values, out, *params.values())))
         if not edges:
             return _untracked(op, out, context)
-        return _record(op, tuple(_source(x) for x in inputs), edges, params, out, context)
+        for i, node in enumerate(nodes):
+            if node is None:
+                nodes[i] = _source(inputs[i])
+        return _record(op, tuple(nodes), tuple(edges), params, out, context)
 
     return call
 
 
-def _bind(
-    op: Op, arity: int, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Split a call's arguments into inputs and a full set of parameters."""
-    params = dict(op.defaults)
-    if op.variadic:
-        inputs: tuple[Any, ...] = args
-    else:
+def _bind(op: Op, arity: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Split a call's arguments into inputs and a full set of parameters, in the order of their declaration."""
+    if not kwargs and not op.variadic and len(args) == arity + len(op.defaults):
+        return args[:arity], dict(zip(op.defaults, args[arity:]))  # noqa: B905 - as long as one another, and strict costs 0.2 us
+    params = op.defaults.copy()
+    inputs = args
+    if not op.variadic and len(args) > arity:
         inputs, rest = args[:arity], args[arity:]
-        if len(rest) > len(names):
-            raise TypeError(f"{op.name}() takes at most {arity + len(names)} arguments, got {len(args)}")
-        params.update(zip(names, rest, strict=False))
-        missing = arity - len(inputs)
-        if missing:
-            if not all(op.optional[-missing:]):
-                raise TypeError(f"{op.name}() needs {', '.join(op.inputs)}; got {len(inputs)} of them")
-            inputs += (None,) * missing
+        if len(rest) > len(params):
+            raise TypeError(f"{op.name}() takes at most {arity + len(params)} arguments, got {len(args)}")
+        params.update(zip(params, rest, strict=False))
+    elif not op.variadic and len(args) < arity:
+        missing = arity - len(args)
+        if not all(op.optional[-missing:]):
+            raise TypeError(f"{op.name}() needs {', '.join(op.inputs)}; got {len(args)} of them")
+        inputs = args + (None,) * missing
     for name, value in kwargs.items():
         if name not in params:
-            raise TypeError(f"{op.name}() has no argument {name!r}; it takes {', '.join([*op.inputs, *names])}")
+            raise TypeError(f"{op.name}() has no argument {name!r}; it takes {', '.join([*op.inputs, *params])}")
         params[name] = value
-    for name, value in params.items():
-        if value is inspect.Parameter.empty:
+    for name in op.required:
+        if params[name] is inspect.Parameter.empty:
             raise TypeError(f"{op.name}() needs {name!r}")
     return inputs, params
-
-
-def _edges(op: Op, inputs: tuple[Any, ...], arrays: tuple[Any, ...], params: dict[str, Any], out: Any) -> Any:
-    """``(input node, rule, kept)`` for every input that needs a gradient."""
-    nodes = [x._node if isinstance(x, Handle) else None for x in inputs]
-    values = (arrays, out, params)
-    if op.joint is not None:
-        needs = tuple(node is not None for node in nodes)
-        joint = Joint(op.joint, _keep(op, op.keeps[op.joint], values, needs)) if any(needs) else None
-        return tuple((node, _part, (i, joint)) for i, node in enumerate(nodes) if node is not None)
-    return tuple(
-        (node, rule, _keep(op, op.keeps[rule], values))
-        for node, rule in zip(nodes, op.rules, strict=True)
-        if node is not None and rule is not None
-    )
-
-
-def _keep(op: Op, kept: tuple[str, ...], values: Any, needs: tuple[bool, ...] = ()) -> tuple[Any, ...]:
-    """What a rule asked to keep, by name, out of ``(inputs, output, parameters)`` of a call."""
-    arrays, out, params = values if len(values) == 3 and isinstance(values[2], dict) else (values[:-1], values[-1], {})
-    result = []
-    for name in kept:
-        if name == "out":
-            result.append(out)
-        elif name == "needs":
-            result.append(needs)
-        elif name in params:
-            result.append(params[name])
-        elif name in op.inputs:
-            result.append(arrays if op.variadic else arrays[op.inputs.index(name)])
-        else:
-            shapes = [getattr(a, "shape", ()) for a in arrays]
-            result.append(tuple(shapes) if op.variadic else shapes[op.inputs.index(name[: -len("_shape")])])
-    return tuple(result)
 
 
 class Joint:
@@ -529,42 +527,41 @@ def _source(x: Any) -> Any:
     return Leaf(x, tracked=False) if hasattr(x, "shape") and x.shape else x
 
 
-def _settle(op: Op, out: Any, arrays: tuple[Any, ...]) -> Array:
+def _settle(op: Op, out: Any, arrays: Sequence[Any]) -> Array:
     """The one place where an output is made what an output must be: an array, of a dtype no wider than asked for,
     that nobody can write to."""
-    module = next((m for m in map(backend.module_of, arrays) if m is not None), numpy)
-    if not isinstance(out, module.ndarray):
-        out = module.asarray(out)
-    if out.dtype == numpy.float64 and not any(getattr(a, "dtype", None) == numpy.float64 for a in arrays):
-        out = out.astype(backend.get_default_dtype() if not _floats(arrays) else _floats(arrays)[0])
+    if out.__class__ is not _ndarray:
+        module = next((m for m in map(backend.module_of, arrays) if m is not None), numpy)
+        if not isinstance(out, module.ndarray):
+            out = module.asarray(out)
+    if out.dtype == numpy.float64:
+        dtypes = [a.dtype for a in arrays if hasattr(a, "dtype")]
+        if numpy.float64 not in dtypes:
+            floats = [dtype for dtype in dtypes if dtype.kind == "f"]
+            out = out.astype(floats[0] if floats else backend.get_default_dtype())
     if out.__class__ is _ndarray:
         out.setflags(False)
     return out
 
 
-def _floats(arrays: tuple[Any, ...]) -> list[Any]:
-    return [a.dtype for a in arrays if getattr(a, "dtype", None) is not None and a.dtype.kind == "f"]
-
-
-def _agree(op: Op, inputs: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+def _agree(op: Op, inputs: tuple[Any, ...], arrays: Sequence[Any]) -> Any:
     """Bring the arrays of a call to one dtype by the rules of D7: Python numbers and NumPy scalars are weak, integers
     and booleans take the floating dtype they meet, and two floating dtypes do not mix."""
-    if all(getattr(a, "dtype", None) is getattr(arrays[0], "dtype", None) for a in arrays) and hasattr(
-        arrays[0], "shape"
-    ):
-        return arrays
-    arrays = tuple(a.item() if isinstance(a, numpy.generic) else a for a in arrays)
-    floats = {a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind == "f"}
+    arrays = [a.item() if isinstance(a, numpy.generic) else a for a in arrays]
+    mixing = op.mixing if not op.variadic else [True] * len(arrays)
+    floats = {a.dtype for a, mixes in zip(arrays, mixing, strict=True) if mixes and getattr(a, "dtype", _NONE).kind == "f"}
     if len(floats) > 1:
-        names = ", ".join(sorted(str(dtype) for dtype in floats))
-        error = DtypeError(f"{op.name}: floating dtypes do not mix silently ({names})")
-        raise _with_arguments(op, inputs, error)
+        names = " and ".join(sorted(str(dtype) for dtype in floats))
+        sentence = TypeError(f"floating dtypes do not mix silently ({names})")
+        hint = "\n  hint: say which you mean, for example x.to(mg.float32) or y.to(x.dtype)"
+        raise DtypeError(f"{explain(op, inputs, {}, sentence)}{hint}")
     if floats:
         (target,) = floats
-        return tuple(a.astype(target) if hasattr(a, "dtype") and a.dtype.kind in "biu" else a for a in arrays)
+        arrays = [
+            a.astype(target) if mixes and getattr(a, "dtype", _NONE).kind in "biu" else a
+            for a, mixes in zip(arrays, mixing, strict=True)
+        ]
     return arrays
 
 
-def _with_arguments(op: Op, inputs: tuple[Any, ...], error: DtypeError) -> DtypeError:
-    explained = explain(op, inputs, {}, TypeError(str(error).partition(": ")[2]))
-    return DtypeError(f"{explained}\n  hint: say which you mean, for example x.to(mg.float32) or y.to(x.dtype)")
+_NONE = numpy.dtype("V")  # stands for the dtype of what has none

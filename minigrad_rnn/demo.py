@@ -1,0 +1,215 @@
+"""The main job: a character language model, trained, measured, sampled from and drawn, in about a minute."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+import minigrad as mg
+from minigrad import nn
+
+from .language import CharacterModel, Corpus, CountModel, TextError, bits_per_character, builtin_text, generate, read_text
+from .language.corpus import windows
+
+DRAWN_STEPS = 4  # of the unrolled network in the drawing: enough to see it repeat, few enough to read
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line sets; ``text`` and ``steps`` are ``None`` when not given."""
+
+    text: Path | None = None
+    out: Path = Path("minigrad-demo")
+    seed: int = 0
+    seconds: float = 60.0
+    steps: int | None = None
+    hidden: int = 160
+    layers: int = 1
+    streams: int = 32
+    window: int = 48
+    lr: float = 6e-3
+    prompt: str = "The "
+    length: int = 400
+    temperature: float = 0.6
+
+
+@dataclass
+class Run:
+    """What the training loop reports: per step the loss in bits per character, and whether Ctrl-C ended it."""
+
+    bits: list[float] = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+    characters: int = 0
+    stopped: bool = False
+
+
+def run(options: Options) -> bool:
+    """Do the whole job; returns whether Ctrl-C ended the training early.
+
+    Raises:
+        TextError: the text is missing, not UTF-8, or too short.
+        OSError: the results cannot be written.
+    """
+    text = builtin_text() if options.text is None else read_text(options.text)
+    corpus = Corpus(text)
+    if len(corpus.train) < 2 * options.streams:
+        raise TextError(f"{len(corpus.train)} characters are too few for {options.streams} streams (--streams)")
+    _check_writable(options.out)
+    mg.manual_seed(options.seed)
+    model = CharacterModel(len(corpus.vocabulary), 48, options.hidden, options.layers)
+    held_out = mg.tensor(corpus.held_out)
+    source = "Python's language reference" if options.text is None else str(options.text)
+    print(f"text      {source}: {len(text):,} characters, {len(corpus.vocabulary)} different, last 10 % held out")
+    print(f"model     embedding, LSTM {options.hidden} x {options.layers}, linear: {model.count_parameters():,} parameters")
+    before = bits_per_character(model, held_out)
+
+    result = train(model, mg.tensor(corpus.train), options)
+
+    after = bits_per_character(model, held_out)
+    counts = {
+        name: CountModel(corpus.train, len(corpus.vocabulary), order).bits_per_character(corpus.held_out)
+        for name, order in (("unigram", 0), ("bigram", 1))
+    }
+    figures = {"before": before, **counts, "after": after}
+    _report(figures, result)
+    sample = write(model, corpus, options)
+    print(f"\n{sample}\n")
+    _save(model, corpus, options, figures, result, sample)
+    return result.stopped
+
+
+def train(model: CharacterModel, numbers: mg.Tensor, options: Options) -> Run:
+    """Truncated backpropagation through time: the state is carried from window to window, its gradient is not.
+
+    Adam with a one-cycle learning rate over the time (or steps) there is. Ctrl-C ends the loop after the step it
+    falls into.
+    """
+    optimizer = mg.optim.Adam(model.parameters(), lr=options.lr)
+    result = Run()
+    started = time.perf_counter()
+    state = None
+    total = options.steps or options.seconds
+    with tqdm(total=total, unit="step" if options.steps else "s", bar_format=_BAR, mininterval=_interval()) as bar:
+        try:
+            for window in _endless(numbers, options):
+                if window is None:
+                    state = None  # the text starts over
+                    continue
+                result.seconds = time.perf_counter() - started
+                done = len(result.bits) if options.steps else result.seconds
+                if done >= total:
+                    break
+                for group in optimizer.param_groups:
+                    group["lr"] = options.lr * _schedule(done / total)
+                logits, state = model(window.inputs, state)
+                loss = nn.functional.cross_entropy(logits, window.targets, dim=-1)
+                optimizer.zero_grad()
+                loss.backward()
+                mg.optim.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                state = (state[0].detach(), state[1].detach())
+                result.bits.append(loss.item() / math.log(2))
+                result.characters += window.targets.numel()
+                recent = result.bits[-50:]
+                bar.set_postfix_str(
+                    f"{sum(recent) / len(recent):.3f} bits/char, {result.characters / (time.perf_counter() - started):,.0f}"
+                    " tokens/s",
+                    refresh=False,
+                )
+                bar.update(min(1 if options.steps else time.perf_counter() - started - bar.n, total - bar.n))
+        except KeyboardInterrupt:
+            result.stopped = True
+    result.seconds = time.perf_counter() - started
+    if not result.bits:
+        raise KeyboardInterrupt
+    return result
+
+
+_BAR = "training  {percentage:3.0f}%|{bar:30}| {n:.0f}/{total:.0f} {unit}  {postfix}"
+
+
+def _interval() -> float:
+    """Seconds between updates of the progress bar: seldom where it goes to a file."""
+    return 0.5 if sys.stderr.isatty() else 10.0
+
+
+def _endless(numbers: mg.Tensor, options: Options) -> Iterator[Any]:
+    """The windows of the text again and again, ``None`` before each round."""
+    for _ in itertools.count():
+        yield None
+        yield from windows(numbers, options.streams, options.window)
+
+
+def _schedule(progress: float) -> float:
+    """One cycle: up over the first tenth, then down along a cosine to a hundredth."""
+    if progress < 0.1:
+        return 0.1 + 9 * progress
+    return 0.01 + 0.99 * (1 + math.cos(math.pi * (progress - 0.1) / 0.9)) / 2
+
+
+def write(model: CharacterModel, corpus: Corpus, options: Options) -> str:
+    """Text from the model, after the prompt."""
+    prompt = mg.tensor(corpus.vocabulary.encode(options.prompt or "\n"))
+    return options.prompt + corpus.vocabulary.decode(generate(model, prompt, options.length, options.temperature))
+
+
+def _report(figures: dict[str, float], result: Run) -> None:
+    rows = [
+        ("untrained network", figures["before"]),
+        ("unigram counts", figures["unigram"]),
+        ("bigram counts", figures["bigram"]),
+        ("trained network", figures["after"]),
+    ]
+    note = " (stopped by Ctrl-C)" if result.stopped else ""
+    print(
+        f"trained   {len(result.bits):,} steps in {result.seconds:.0f} s{note},"
+        f" {result.characters / result.seconds:,.0f} tokens/s"
+    )
+    print("\nheld-out bits per character")
+    for name, value in rows:
+        print(f"  {name:<18}{value:6.3f}  {'█' * round(value * 6)}")
+
+
+# ---- what is left in the folder ------------------------------------------------------------------------------------
+
+
+def _check_writable(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / ".writable"
+    probe.touch()
+    probe.unlink()
+
+
+def _save(
+    model: CharacterModel, corpus: Corpus, options: Options, figures: dict[str, float], result: Run, sample: str
+) -> None:
+    out = options.out
+    config = {"embedding_dim": 48, "hidden_size": options.hidden, "num_layers": options.layers}
+    mg.save(model, out / "weights.safetensors", metadata={**config, "symbols": corpus.vocabulary.symbols})
+    log = {
+        "options": {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(options).items()},
+        "held_out_bits_per_character": figures,
+        "steps": len(result.bits),
+        "seconds": round(result.seconds, 3),
+        "tokens_per_second": round(result.characters / result.seconds),
+        "stopped": result.stopped,
+        "sample": sample,
+    }
+    _write(out / "run.json", json.dumps(log, indent=1, ensure_ascii=False) + "\n")
+    rows = "".join(f"{step},{bits:.6f}\n" for step, bits in enumerate(result.bits, 1))
+    _write(out / "loss.csv", "step,bits_per_character\n" + rows)
+    notes = [_plot(out / "loss.png", result.bits, figures), _draw(model, corpus, out), _flow(model, corpus, out)]
+    print(f"written to {out}/: " + ", ".join(sorted(p.name for p in out.iterdir())))
+    for note in filter(None, notes):
+        print(f"note: {note}")

@@ -1,0 +1,3 @@
+"""Recurrent layers."""
+
+from .lstm import LSTM as LSTM
