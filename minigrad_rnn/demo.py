@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
+import io
 import itertools
 import json
 import math
@@ -18,11 +18,12 @@ from tqdm import tqdm
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.files import replace_file
 
 from .language import CharacterModel, Corpus, CountModel, TextError, bits_per_character, builtin_text, generate, read_text
 from .language.corpus import windows
 
-DRAWN_STEPS = 4  # of the unrolled network in the drawing: enough to see it repeat, few enough to read
+DRAWN_STEPS = 3  # of the unrolled network in the drawing: enough to see it repeat, few enough to read
 
 
 @dataclass(frozen=True)
@@ -206,10 +207,74 @@ def _save(
         "stopped": result.stopped,
         "sample": sample,
     }
-    _write(out / "run.json", json.dumps(log, indent=1, ensure_ascii=False) + "\n")
+    replace_file(out / "run.json", json.dumps(log, indent=1, ensure_ascii=False) + "\n")
     rows = "".join(f"{step},{bits:.6f}\n" for step, bits in enumerate(result.bits, 1))
-    _write(out / "loss.csv", "step,bits_per_character\n" + rows)
-    notes = [_plot(out / "loss.png", result.bits, figures), _draw(model, corpus, out), _flow(model, corpus, out)]
+    replace_file(out / "loss.csv", "step,bits_per_character\n" + rows)
+    notes = [_plot(out / "loss.png", result.bits, figures), _draw(model, corpus, out)]
+    _gradient_flow(model, corpus, out / "gradient_flow.csv", options.window)
     print(f"written to {out}/: " + ", ".join(sorted(p.name for p in out.iterdir())))
     for note in filter(None, notes):
         print(f"note: {note}")
+
+
+def _plot(path: Path, bits: list[float], figures: dict[str, float]) -> str | None:
+    """The loss curve as a picture, where matplotlib is installed; else a note that says how to get it."""
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - optional, and slow to import
+    except ImportError:
+        return 'no loss.png: pip install "minigrad[plot]" brings matplotlib'
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(range(1, len(bits) + 1), bits, color="#9ECAE1", linewidth=0.8)
+    smooth = _smoothed(bits)
+    axes.plot(range(1, len(bits) + 1), smooth, color="#0072B2", linewidth=1.8, label="training, smoothed")
+    for name, colour in (("unigram", "#8C8C8C"), ("bigram", "#D55E00"), ("after", "#009E73")):
+        label = "held out, after" if name == "after" else f"held out, {name} counts"
+        axes.axhline(figures[name], color=colour, linestyle="--", linewidth=1.2, label=f"{label}: {figures[name]:.2f}")
+    axes.set(xlabel="step", ylabel="bits per character", xlim=(1, max(2, len(bits))), ylim=(0, None))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=150)
+    replace_file(path, picture.getvalue())
+    return None
+
+
+def _smoothed(values: list[float]) -> list[float]:
+    """The mean of each value and those before it, a thirtieth of them all at most."""
+    width = 1 + len(values) // 30
+    sums = [0.0, *itertools.accumulate(values)]
+    return [(sums[i] - sums[max(0, i - width)]) / min(i, width) for i in range(1, len(sums))]
+
+
+def _draw(model: CharacterModel, corpus: Corpus, out: Path) -> str | None:
+    """The network unrolled over a few steps; where nothing can render it, its DOT text and a note."""
+    numbers = mg.tensor(corpus.held_out[: DRAWN_STEPS + 1]).unsqueeze(1)
+    logits, _ = model(numbers[:-1])
+    drawing = mg.draw(nn.functional.cross_entropy(logits, numbers[1:], dim=-1))
+    drawing.save(out / "unrolled.dot")
+    try:
+        drawing.save(out / "unrolled.svg")
+        drawing.save(out / "unrolled.png")
+    except mg.MinigradError as error:
+        return f"no unrolled.svg: {str(error).splitlines()[0]} (the DOT text is in unrolled.dot)"
+    return None
+
+
+def _gradient_flow(model: CharacterModel, corpus: Corpus, path: Path, steps: int) -> None:
+    r"""How much of the last prediction's loss reaches each earlier state.
+
+    For each step :math:`t` the norms of :math:`\partial L_T/\partial h_t` and :math:`\partial L_T/\partial c_t`.
+    """
+    numbers = mg.tensor(corpus.held_out[: steps + 1]).unsqueeze(1)
+    state, hidden, cells = None, [], []
+    for x in model.embedding(numbers[:-1]):
+        _, state = model.lstm(x.unsqueeze(0), state)
+        hidden.append(state[0])
+        cells.append(state[1])
+    loss = nn.functional.cross_entropy(model.head(hidden[-1]), numbers[-1:], dim=-1)
+    norms = [0.0 if g is None else g.norm().item() for g in mg.grad(loss, hidden + cells, allow_unused=True)]
+    rows = "".join(
+        f"{t},{h:.6e},{c:.6e}\n" for t, (h, c) in enumerate(zip(norms[:steps], norms[steps:], strict=True))
+    )
+    replace_file(path, "step,h_gradient_norm,c_gradient_norm\n" + rows)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..backend import xp
+from ..errors import ShapeError
 from ..primitive import primitive, vjp
+from .shape import sizes_of
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -20,10 +22,37 @@ def broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Tensor:
 @primitive
 def sum_to(x: Any, /, shape: tuple[int, ...]) -> Tensor:
     """``x`` summed down to ``shape``: what undoes broadcasting in a gradient."""
-    extra = len(x.shape) - len(shape)
+    extra = x.ndim - len(shape)
+    if x.shape[extra:] == shape:
+        return x.sum(axis=0) if extra == 1 else x.sum(axis=tuple(range(extra)))
     axes = tuple(i for i, size in enumerate(x.shape) if i < extra or (shape[i - extra] == 1 and size != 1))
     summed = x.sum(axis=axes, keepdims=True)
     return summed.reshape(shape)
+
+
+def expand(x: Any, *sizes: Any) -> Tensor:
+    """``x`` repeated along its dims of size 1, and along new ones in front, without copying.
+
+    Args:
+        x: a tensor.
+        sizes: the sizes of the result, as numbers or one tuple; -1 leaves a dim of ``x`` as it is.
+
+    >>> import minigrad as mg
+    >>> mg.tensor([[1], [2]]).expand(-1, 3).tolist()
+    [[1, 1, 1], [2, 2, 2]]
+    """
+    shape = sizes_of(sizes)
+    if -1 in shape:
+        extra = len(shape) - len(x.shape)
+        if -1 in shape[: max(extra, 0)]:
+            raise ShapeError(f"expand: -1 in {shape} stands for a dim that {tuple(x.shape)} does not have")
+        shape = tuple(x.shape[i - extra] if n == -1 else n for i, n in enumerate(shape))
+    return broadcast_to(x, shape)
+
+
+def expand_as(x: Any, other: Any) -> Tensor:
+    """``x`` broadcast to the shape of ``other``."""
+    return broadcast_to(x, tuple(other.shape))
 
 
 vjp(broadcast_to, x=lambda g, x_shape: sum_to(g, x_shape))

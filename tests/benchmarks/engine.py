@@ -95,7 +95,7 @@ def chain() -> None:
                 x = anp.tanh(x * w + b)
             return x
 
-        both["autograd"] = lambda: make_vjp(autograd_forward, tuple(arrays))[0](seed)
+        both["autograd"] = lambda: make_vjp(autograd_forward)(tuple(arrays))[0](seed)
     both["bare NumPy"] = numpy_both
     only["bare NumPy"] = plain["bare NumPy"] = numpy_forward
     per_op = 1e6 / (3 * LENGTH)
@@ -115,8 +115,8 @@ def rnn() -> None:
     h0 = mg.tensor(zeros)
 
     def unrolled(x, h, w, u, b):  # type: ignore[no-untyped-def]
-        for t in range(steps):
-            h = (x[t] @ w + h @ u + b).tanh()
+        for x_t in x:
+            h = (x_t @ w + h @ u + b).tanh()
         return (h * h).sum()
 
     def by_hand():  # type: ignore[no-untyped-def]

@@ -1,0 +1,246 @@
+"""Reductions: many elements made one.
+
+All take ``dim`` (one dim, a tuple of dims, negative ones counted from the back, ``None`` or ``()`` for all) and
+``keepdim`` (leave the reduced dims in the result, with size 1). The gradient of each is its result's gradient, spread
+back over what was reduced, times a factor for each element.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from .. import backend
+from ..backend import xp
+from ..primitive import primitive, vjp
+from .arithmetic import floating
+from .selection import where
+from .shape import dim_of
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+Dim = int | tuple[int, ...] | None
+
+
+def axes(dim: Any) -> Any:
+    """``dim`` as NumPy's ``axis``: PyTorch takes lists too, and an empty one for all dims."""
+    return (tuple(dim) or None) if isinstance(dim, (tuple, list)) else dim
+
+
+def kept(shape: tuple[int, ...], dim: Any) -> tuple[int, ...]:
+    """``shape`` with size 1 in the reduced dims."""
+    axis = axes(dim)
+    if axis is None:
+        return (1,) * len(shape)
+    if not shape:
+        return ()  # a tensor without dims may be reduced over dim 0 or -1
+    sizes = list(shape)
+    for d in axis if isinstance(axis, tuple) else (axis,):
+        sizes[dim_of(shape, d)] = 1
+    return tuple(sizes)
+
+
+def count(shape: tuple[int, ...], dim: Any) -> int:
+    """How many elements of ``shape`` are made one."""
+    return math.prod(n for n, one in zip(shape, kept(shape, dim), strict=True) if one == 1)
+
+
+_ACCUMULATORS = {backend.float16: backend.float32, backend.uint8: backend.int64}
+
+
+def accumulator(x: Any) -> Any:
+    """The dtype to add up in where NumPy's choice will not do: in float16 a sum leaves the range, or stands still."""
+    return _ACCUMULATORS.get(x.dtype)
+
+
+def settled(result: Any, x: Any) -> Any:
+    """What was added up of ``x``, in its own dtype again if that is floating."""
+    return result.astype(x.dtype, copy=False) if x.dtype.kind == "f" else result
+
+
+_SMALL = 4096  # elements that NumPy fills in less time (1 µs) than it makes a broadcast view (3 µs)
+
+
+@primitive
+def spread(x: Any, /, shape: tuple[int, ...], dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """The transpose of :func:`sum`: ``x``, a reduction of ``shape`` over ``dim``, repeated over what was reduced.
+
+    >>> import numpy
+    >>> spread(numpy.array([1, 2]), (2, 3), dim=1).tolist()
+    [[1, 1, 1], [2, 2, 2]]
+    """
+    if not keepdim and dim is not None:
+        x = x.reshape(kept(shape, dim))
+    if math.prod(shape) > _SMALL:
+        return xp(x).broadcast_to(x, shape)
+    out = xp(x).empty(shape, dtype=x.dtype)
+    out[...] = x
+    return out
+
+
+# ---- sums --------------------------------------------------------------------------------------------------------
+
+
+@primitive
+def sum(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    r""":math:`\sum_i x_i` over ``dim``; integers and booleans give int64, nothing at all gives 0.
+
+    >>> import minigrad as mg
+    >>> mg.ones(2, 3).sum(dim=0).tolist()
+    [2.0, 2.0, 2.0]
+    """
+    wide = accumulator(x)
+    total = x.sum(axis=axes(dim), dtype=wide, keepdims=keepdim)
+    return settled(total, x) if wide else total
+
+
+@primitive
+def mean(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    r""":math:`\frac1n \sum_i x_i` over ``dim``; NaN of nothing at all. Integers give the default floating dtype.
+
+    >>> import minigrad as mg
+    >>> mg.tensor([[1.0, 3.0], [5.0, 7.0]]).mean(dim=-1).tolist()
+    [2.0, 6.0]
+    """
+    wide = accumulator(x)
+    total = x.sum(axis=axes(dim), dtype=wide, keepdims=keepdim)
+    result = total / (x.size // (total.size or 1) or math.nan)
+    return settled(result, x) if wide else result
+
+
+vjp(spread, x=lambda g, dim, keepdim: sum(g, dim, keepdim))
+vjp(sum, x=lambda g, x_shape, dim, keepdim: spread(g, x_shape, dim, keepdim))
+vjp(mean, x=lambda g, x_shape, dim, keepdim: spread(g / (count(x_shape, dim) or 1), x_shape, dim, keepdim))
+
+
+# ---- variance ----------------------------------------------------------------------------------------------------
+
+
+@primitive
+def _centred(x: Any, /, dim: Dim = None) -> Tensor:
+    """``x`` minus its mean over ``dim``. A projection, so it is its own transpose.
+
+    Exactly zero where all elements are equal, because the mean is taken of the differences to one of them.
+    """
+    if not x.size:
+        return x.copy()
+    first = tuple(slice(None) if n != 1 else slice(0, 1) for n in kept(x.shape, dim))
+    distance = x - x[first]
+    total = distance.sum(axis=axes(dim), keepdims=True)
+    return distance - total / (x.size // total.size)
+
+
+def _variance(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
+    x = floating(x)
+    deviation: Any = _centred(x.astype(accumulator(x) or x.dtype, copy=False), dim)
+    total = (deviation * deviation).sum(axis=axes(dim), keepdims=keepdim)
+    free = count(x.shape, dim) - correction
+    if free <= 0:  # as in PyTorch: nothing is left to divide by
+        return xp(x).where(total > 0, math.inf, math.nan).astype(x.dtype)
+    return (total / free).astype(x.dtype, copy=False)
+
+
+@primitive
+def var(x: Any, /, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Tensor:
+    r""":math:`\frac{1}{n - c} \sum_i (x_i - \bar x)^2` over ``dim``.
+
+    Args:
+        x: a tensor.
+        dim: the dims to reduce.
+        correction: :math:`c`: 1 for the unbiased estimate from a sample, 0 for the variance of the elements. Stands
+            where PyTorch has ``unbiased``, and takes ``True`` and ``False`` to the same effect.
+        keepdim: keep the reduced dims with size 1.
+
+    >>> import minigrad as mg
+    >>> mg.tensor([1.0, 2.0, 3.0]).var().item()
+    1.0
+    """
+    return _variance(x, dim, correction, keepdim)
+
+
+@primitive
+def std(x: Any, /, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Tensor:
+    r"""Standard deviation, :math:`\sqrt{\mathrm{var}}`. The gradient is 0 where it is 0. See :func:`var`."""
+    return xp(x).sqrt(_variance(x, dim, correction, keepdim))
+
+
+def ratio(x: Any, y: Any) -> Any:
+    """``x / y``, and 0 where ``y`` is 0."""
+    return where(y == 0, 0.0, x / where(y == 0, 1.0, y))
+
+
+def _var_rule(g: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
+    free = count(x.shape, dim) - correction
+    return spread(g * (2.0 / free if free > 0 else math.nan), x.shape, dim, keepdim) * _centred(x, dim)
+
+
+vjp(_centred, x=lambda g, dim: _centred(g, dim))
+vjp(var, x=_var_rule)
+vjp(
+    std,
+    x=lambda g, x, out, dim, correction, keepdim: _var_rule(ratio(g, 2.0 * out), x, dim, correction, keepdim),
+)
+
+
+# ---- logarithm of a sum of exponentials --------------------------------------------------------------------------
+
+
+@primitive
+def logsumexp(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    r""":math:`\ln \sum_i e^{x_i}` over ``dim``, shifted by the maximum so that nothing overflows.
+
+    Where all elements are :math:`-\infty` so is the result, and the gradient is 0.
+
+    >>> import minigrad as mg
+    >>> mg.tensor([1000.0, -1000.0]).logsumexp(dim=0).item()
+    1000.0
+    """
+    x, axis = floating(x), axes(dim)
+    if not x.size:
+        return x.sum(axis=axis, keepdims=keepdim) - math.inf
+    top = x.max(axis=axis, keepdims=True)
+    total = xp(x).exp(x - _finite(top)).sum(axis=axis, keepdims=keepdim)
+    # the largest element adds exactly 1, so a smaller total means that the maximum is -inf
+    return xp(x).log(xp(x).maximum(total, 1)) + top.reshape(total.shape)
+
+
+@primitive(broadcasts=True)
+def _exp_below(x: Any, top: Any, /) -> Tensor:
+    r""":math:`e^{x - t}` for :math:`x \le t`: 0 where both are :math:`-\infty`, 1 where both are :math:`\infty`."""
+    return xp(x).exp(xp(x).minimum(x - _finite(top), 0))
+
+
+def _finite(x: Any) -> Any:
+    largest = xp(x).finfo(x.dtype).max
+    return xp(x).clip(x, -largest, largest)
+
+
+vjp(_exp_below, x=lambda g, out: g * out, top=lambda g, out: -(g * out))
+vjp(
+    logsumexp,
+    x=lambda g, x, out, dim, keepdim: (
+        spread(g, x.shape, dim, keepdim) * _exp_below(x, spread(out, x.shape, dim, keepdim))  # type: ignore[has-type]
+    ),
+)
+
+
+# ---- truth -------------------------------------------------------------------------------------------------------
+
+
+@primitive
+def all(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether every element over ``dim`` is true (numbers: not zero); true of nothing at all."""
+    return x.all(axis=axes(dim), keepdims=keepdim)
+
+
+@primitive
+def any(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether some element over ``dim`` is true (numbers: not zero); false of nothing at all."""
+    return x.any(axis=axes(dim), keepdims=keepdim)
+
+
+@primitive
+def count_nonzero(x: Any, /, dim: Dim = None) -> Tensor:
+    """The number of elements over ``dim`` that are not zero, int64."""
+    return (x != 0).sum(axis=axes(dim))

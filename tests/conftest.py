@@ -1,0 +1,46 @@
+"""What every test gets: seeded random numbers, and a failure if it leaves the library changed."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+import minigrad as mg
+from minigrad import backend
+from minigrad.context import current
+from minigrad.primitive import REGISTRY
+
+pytest_plugins = ["standin.fixture"]
+
+
+def _global_state() -> dict[str, object]:
+    return {
+        "the context (a mode was entered and not left)": id(current()),
+        "the default dtype": mg.get_default_dtype(),
+        "the registry of ops (use the fixture scratch_ops)": dict(REGISTRY),
+        "the registered backends, by array type": dict(backend._by_type),
+        "the registered backends, by device": dict(backend._by_kind),
+        "the garbage collector's switch": gc.isenabled(),
+    }
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """Seeds the random numbers; fails a test that changes what the next one would see."""
+    before = _global_state()
+    mg.manual_seed(0)
+    yield
+    after = _global_state()
+    changed = [what for what in before if after[what] != before[what]]
+    assert not changed, f"the test changed {', '.join(changed)}"
+
+
+@pytest.fixture
+def scratch_ops() -> Iterator[None]:
+    """Forgets the ops that a test declares."""
+    before = dict(REGISTRY)
+    yield
+    REGISTRY.clear()
+    REGISTRY.update(before)
