@@ -1,0 +1,19 @@
+"""Looking at a computation while it runs.
+
+All of this is :func:`minigrad.observe` with a callback of a few lines.
+
+========================  =========================================================================================
+:func:`detect_anomaly`    stops at the first op whose output or gradient is not finite, and says where it is
+:func:`profile`           how often each op ran, and how long it took
+:func:`memory`            how many bytes the results of each op and each part of the model take
+:func:`activations`       mean, spread and share of zeros of what each part of the model computes
+:func:`gradient_flow`     the size of the gradient at every op, by place in the model and time step
+========================  =========================================================================================
+"""
+
+from .anomaly import detect_anomaly
+from .costs import memory, profile
+from .flow import GradientFlow, gradient_flow
+from .values import activations
+
+__all__ = ["GradientFlow", "activations", "detect_anomaly", "gradient_flow", "memory", "profile"]

@@ -1,0 +1,101 @@
+"""Everything in :mod:`minigrad.nn` that is a function: activations, dropout, normalisation, embedding, losses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import is_array, of, xp
+from ..errors import DtypeError, ShapeError
+from ..ops.activation import (
+    dropout,
+    elu,
+    gelu,
+    hardsigmoid,
+    hardtanh,
+    leaky_relu,
+    log_softmax,
+    logsigmoid,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    softsign,
+)
+from ..ops.elementary import tanh
+from ..ops.gathering import embedding
+from ..ops.linalg import linear
+from ..primitive import wrap
+from ..tensor import Tensor
+from .losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
+from .normalization import batch_norm, layer_norm
+
+__all__ = [
+    "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "dropout",
+    "elu",
+    "embedding",
+    "gelu",
+    "hardsigmoid",
+    "hardtanh",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "mse_loss",
+    "nll_loss",
+    "one_hot",
+    "relu",
+    "selu",
+    "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "softmax",
+    "softplus",
+    "softsign",
+    "tanh",
+]
+
+
+def one_hot(indices: Any, num_classes: int) -> Tensor:
+    """For each class number a row with a 1 at that place and 0 elsewhere, int64.
+
+    Args:
+        indices: integers of any shape.
+        num_classes: size of the new last dimension. (PyTorch guesses it from the largest index when it is left out;
+            a batch without the last class would then give another shape.)
+
+    Raises:
+        ShapeError: an index that is no class. (On a GPU it gives a row of zeros.)
+
+    >>> one_hot([1, 0], 3).tolist()
+    [[0, 1, 0], [1, 0, 0]]
+    """
+    array = indices.data if isinstance(indices, Tensor) else indices
+    if not is_array(array):
+        array = xp(array).asarray(array)
+    if array.dtype.kind not in "iu":
+        raise DtypeError(f"one_hot: class numbers are integers, not {array.dtype}")
+    if of(array).kind == "cpu" and ((array < 0) | (array >= num_classes)).any():
+        raise ShapeError(f"one_hot: indices {array.min()} to {array.max()}, but classes 0 to {num_classes - 1}")
+    module = xp(array)
+    result: Tensor = wrap((array[..., None] == module.arange(num_classes)).astype(module.int64))
+    return result
