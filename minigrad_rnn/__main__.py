@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import minigrad as mg
 
 from . import demo
+
+Number = TypeVar("Number", int, float)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--text", type=Path, metavar="FILE", help="UTF-8 text to learn from (default: Python's own"
                       " language reference, which every Python carries)", default=argparse.SUPPRESS)
     data.add_argument("--out", type=Path, default=defaults.out, metavar="DIR", help="folder for the results")
-    data.add_argument("--seed", type=int, default=defaults.seed, help="seed of all random numbers")
+    data.add_argument("--seed", type=_not_negative(int), default=defaults.seed, help="seed of all random numbers")
     training = command.add_argument_group("model and training")
     training.add_argument("--seconds", type=_positive(float), default=defaults.seconds, metavar="S",
                           help="how long to train")
@@ -64,16 +68,26 @@ def _parser() -> argparse.ArgumentParser:
     writing.add_argument("--prompt", default=defaults.prompt, help="what the model's text starts with")
     writing.add_argument("--length", type=_positive(int), default=defaults.length, metavar="N",
                          help="characters to write")
-    writing.add_argument("--temperature", type=float, default=defaults.temperature,
+    writing.add_argument("--temperature", type=_not_negative(float), metavar="X", default=defaults.temperature,
                          help="below 1 safer, above 1 wilder, 0 always the likeliest character")
     return parser
 
 
-def _positive(kind: type[int] | type[float]):  # type: ignore[no-untyped-def]
-    def convert(text: str) -> float:
+def _positive(kind: type[Number]) -> Callable[[str], Number]:
+    return _checked(kind, lambda value: 0 < value < math.inf, "above 0")
+
+
+def _not_negative(kind: type[Number]) -> Callable[[str], Number]:
+    return _checked(kind, lambda value: 0 <= value < math.inf, "0 or above")
+
+
+def _checked(kind: type[Number], fits: Callable[[Number], bool], what: str) -> Callable[[str], Number]:
+    """A converter for argparse that refuses numbers out of range."""
+
+    def convert(text: str) -> Number:
         value = kind(text)
-        if not 0 < value < float("inf"):
-            raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+        if not fits(value):
+            raise argparse.ArgumentTypeError(f"must be {what}, not {text}")
         return value
 
     convert.__name__ = kind.__name__  # argparse says "invalid int value" with it

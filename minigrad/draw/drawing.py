@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import GraphError
+from ..files import replace_file
 from ..graph import Graph, graph
 from .diagram import Diagram
 from .dot import to_dot
@@ -54,24 +54,14 @@ class Drawing:
 
         Raises:
             RenderError: another suffix, or Graphviz did not draw it.
-            OSError: the file cannot be written.
+            FileError: the file cannot be written.
         """
         path = Path(path)
         format = path.suffix[1:].lower()
         if format not in (*FORMATS, "dot"):
             known = ", ".join(f".{name}" for name in (*FORMATS, "dot"))
             raise RenderError(f"cannot tell a format from {path.name!r}; the suffix must be one of {known}", self.dot)
-        content = self.dot.encode() if format == "dot" else render(self.dot, format, self.timeout)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(temporary).chmod(0o666 & ~_umask())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        return path
+        return replace_file(path, self.dot if format == "dot" else render(self.dot, format, self.timeout))
 
     def to_graphviz(self) -> Any:
         """The drawing as a ``graphviz.Source``, for what the package of that name can do with it."""
@@ -153,10 +143,3 @@ def _too_large(whole: Diagram, boxes: int, max_nodes: int) -> GraphError:
         f"draw: {boxes:,} boxes are more than anyone can read (max_nodes={max_nodes})\n"
         f"  hint: {'; '.join(hints)}; max_nodes=None draws them all the same"
     )
-
-
-def _umask() -> int:
-    """The permissions that new files do not get. There is no way to ask but to set it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

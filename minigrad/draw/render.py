@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 from ..errors import MinigradError
@@ -97,7 +101,29 @@ def _in_process(dot: str, format: str, tried: list[str]) -> bytes | None:
         tried.append(f"pygraphviz: {error}")
         return None
     try:
-        picture: bytes = pygraphviz.AGraph(string=dot).draw(prog="dot", format=format)
+        with _heard() as said:
+            picture: bytes = pygraphviz.AGraph(string=dot).draw(prog="dot", format=format)
     except Exception as error:
-        raise RenderError(f"pygraphviz failed: {type(error).__name__}: {error}", dot) from error
+        raise RenderError(f"pygraphviz failed: {type(error).__name__}: {error}\n{''.join(said)}".rstrip(), dot) from error
     return picture
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[list[str]]:
+    """Catch what Graphviz writes to the process's standard error: the reason, if it fails.
+
+    It says more than the exception does, and on some systems the font library complains about its own configuration
+    at every drawing.
+    """
+    said: list[str] = []
+    with tempfile.TemporaryFile() as file:
+        sys.stderr.flush()
+        saved = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield said
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            file.seek(0)
+            said += file.read().decode(errors="replace").splitlines(keepends=True)

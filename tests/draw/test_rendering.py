@@ -173,7 +173,7 @@ def test_save_refuses_other_suffixes(tmp_path, name):
 
 
 def test_save_into_a_missing_folder(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(mg.FileError, match="no folder"):
         drawing().save(tmp_path / "missing" / "net.dot")
 
 
