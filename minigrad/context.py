@@ -71,9 +71,14 @@ class Context:
         fields = {name: getattr(self, name) for name in self.__slots__}
         return Context(**{**fields, **changes})
 
+    def inside(self, name: str, step: int | None = None) -> Context:
+        """A copy one scope deeper; spelled out because every call of a module and every time step makes one."""
+        return Context(self.grad, Scope(self.scope, name, step), self.observers, self.device)
+
 
 _current: ContextVar[Context] = ContextVar("minigrad_context", default=Context())
 current = _current.get
+enter, leave = _current.set, _current.reset
 
 
 class Mode:
@@ -163,7 +168,7 @@ class scope(Mode):
 
     def change(self, context: Context) -> Context:
         """One scope deeper."""
-        return context.but(scope=Scope(context.scope, self._name, self._step))
+        return context.inside(self._name, self._step)
 
 
 class observe(Mode):
@@ -182,17 +187,3 @@ class observe(Mode):
     def change(self, context: Context) -> Context:
         """One observer more."""
         return context.but(observers=(*context.observers, self._callback))
-
-
-class default_device(Mode):
-    """Make new tensors on ``device`` inside: ``with mg.default_device("cuda"): ...``."""
-
-    __slots__ = ("_device",)
-
-    def __init__(self, device: Any) -> None:
-        super().__init__()
-        self._device = str(device)
-
-    def change(self, context: Context) -> Context:
-        """Another default device."""
-        return context.but(device=self._device)

@@ -33,8 +33,9 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     if isinstance(data, Tensor):
         data = data.data
     if backend.is_array(data):
-        array = data.astype(dtype if dtype is not None else data.dtype)  # always a copy
-        return _finish(array if device is None else backend.move(array, device), requires_grad)
+        array = data if device is None else backend.move(data, device)
+        array = array.astype(dtype if dtype is not None else data.dtype, copy=array is data)  # always a copy, and one
+        return _finish(array, requires_grad)
     if isinstance(data, (list, tuple)):
         data = _plain(data)
     try:

@@ -18,9 +18,9 @@ from typing import Any
 from . import backend
 from .context import current, enable_grad, no_grad
 from .errors import GraphError, MinigradError, ShapeError
-from .node import Freed, FreedGraph, Handle, Leaf, Node, user_line
+from .node import Freed, FreedGraph, Handle, Leaf, Node
 from .ops.broadcast import sum_to
-from .ops.conversion import cast
+from .ops.conversion import cast, clone
 from .primitive import Event, reattach, wrap
 
 Cotangents = dict[Node, Any]
@@ -32,6 +32,7 @@ def propagate(
     targets: Iterable[Node] = (),
     create_graph: bool = False,
     retain_graph: bool = False,
+    since: int = 0,
 ) -> tuple[Cotangents, set[Node]]:
     """Push cotangents from outputs back to the leaves.
 
@@ -41,32 +42,39 @@ def propagate(
         targets: inner nodes whose gradients are to be returned too.
         create_graph: record the computation of the gradients.
         retain_graph: keep what the rules kept, for another backward.
+        since: a creation number: stop at the nodes that are older.
 
     Returns:
-        The gradients of all leaves and targets reached, and the nodes whose gradient array nobody else holds.
+        The gradients of all leaves and targets reached and of the nodes where it stopped, and those among these nodes
+        whose gradient array nobody else holds.
     """
     grads = dict(cotangents)
     owned: set[Node] = set()  # nodes whose gradient is an array made here, free to be added to in place
     reached: Cotangents = {}
     targets = frozenset(targets)
     observers = current().observers
-    freed = None if retain_graph else Freed(user_line())
+    freed = None if retain_graph else Freed()
     heap = [(-node.seq, node) for node in grads if node.op is not None]
     heapify(heap)
     try:
         while heap:
             node = heappop(heap)[1]
+            if node.seq < since:
+                break
             g = grads.pop(node)
             if node.extra is not None:
                 g = _arrive(node, g)
+                owned.discard(node)  # a hook may have kept it, or replaced it by an array of its own
             if node in targets:
                 reached[node] = g
+                if wanted is not None and wanted.isdisjoint(node.inputs):
+                    continue
+            edges = node.edges if not create_graph else reattach(node)
             if observers:
-                for observer in observers:
-                    observer(Event("backward", node.op, node, (g,)))
+                edges = _watched(observers, node, g, edges)
             if node.seq < Leaf.last_change:
                 _check_unchanged(node)
-            for source, rule, kept in node.edges if not create_graph else reattach(node):
+            for source, rule, kept in edges:
                 if wanted is not None and source not in wanted:
                     continue
                 part = rule(g, *kept)
@@ -98,6 +106,24 @@ def propagate(
     return grads, owned
 
 
+def _watched(observers: Sequence[Any], node: Node, g: Any, edges: Any) -> list[Any]:
+    """Tell observers what arrived at a node, and have its rules tell them what they send on."""
+    op: Any = node.op
+
+    def telling(source: Node, rule: Any) -> Any:
+        def run(g: Any, *kept: Any) -> Any:
+            part = rule(g, *kept)
+            for observer in observers:
+                observer(Event("rule", op, node, (part,), source))
+            return part
+
+        return run
+
+    for observer in observers:
+        observer(Event("backward", op, node, (g,)))
+    return [(source, telling(source, rule), kept) for source, rule, kept in edges]
+
+
 def backward(root: Handle, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
     """Accumulate the gradients of ``root`` into the ``grad`` of every leaf it depends on. See ``Tensor.backward``."""
     node = _node_of(root)
@@ -106,11 +132,9 @@ def backward(root: Handle, gradient: Any = None, retain_graph: bool = False, cre
         grads, owned = propagate(
             {node: cotangent}, create_graph=create_graph, retain_graph=retain_graph or create_graph
         )
+        _run_leaf_hooks(grads, owned)
         for leaf, g in grads.items():
-            if leaf.op is None:
-                if leaf.extra is not None and leaf.extra.hooks:
-                    g = _arrive(leaf, g)
-                _accumulate(leaf, g if create_graph or leaf in owned else g.copy(), create_graph)
+            _accumulate(leaf, g, leaf in owned)
 
 
 def grad(
@@ -144,8 +168,8 @@ def grad(
     >>> import minigrad as mg
     >>> x = mg.tensor(3.0, requires_grad=True)
     >>> (dy,) = mg.grad(x ** 3, x, create_graph=True)
-    >>> mg.grad(dy, x)
-    (tensor(18.),)
+    >>> mg.grad(dy, x)[0].item()
+    18.0
     """
     outputs, inputs = _sequence(outputs, "outputs"), _sequence(inputs, "inputs")
     given = [None] * len(outputs) if grad_outputs is None else _sequence(grad_outputs, "grad_outputs")
@@ -161,15 +185,16 @@ def grad(
         wanted = _paths(cotangents, known)
         starts = {node: g for node, g in cotangents.items() if node in wanted}
         grads, owned = propagate(starts, wanted, known, create_graph, retain_graph or create_graph)
-    results = []
+        _run_leaf_hooks(grads, owned)
+    results: list[Any] = []
     for i, node in enumerate(targets):
         if node is None or node not in grads:
             if not allow_unused:
                 raise _unused(i, node)
             results.append(None)
         else:
-            g = grads[node]
-            results.append(g if create_graph else wrap(g if node in owned else g.copy()))
+            results.append(_own(grads[node], node in owned))
+            owned.discard(node)  # the same input may be asked for twice
     return tuple(results)
 
 
@@ -206,22 +231,44 @@ def _cotangent(y: Handle, gradient: Any, create_graph: bool) -> Any:
     else:
         g = gradient._data if isinstance(gradient, Handle) else backend.xp(data).asarray(gradient, dtype=data.dtype)
         if g.shape != data.shape:
-            raise ShapeError(f"the gradient has shape {tuple(g.shape)}, the tensor {tuple(data.shape)}: they must agree")
+            raise ShapeError(f"the gradient has shape {tuple(g.shape)}, the tensor {tuple(data.shape)}")
         if g.dtype != data.dtype:
             g = g.astype(data.dtype)
     if not create_graph:
         return g
-    return gradient if isinstance(gradient, Handle) and gradient._data is g else wrap(g)
+    if isinstance(gradient, Handle):
+        return gradient if gradient._data is g else cast(gradient, data.dtype)
+    return wrap(g)
 
 
-def _accumulate(leaf: Node, g: Any, create_graph: bool) -> None:
+def _own(g: Any, unshared: bool) -> Any:
+    """A gradient as a tensor that shares no writable array, neither with another nor with a cotangent passed in."""
+    if not isinstance(g, Handle):
+        return wrap(g if unshared else g.copy())
+    if g._node is None:
+        return wrap(g._data.copy())
+    return wrap(g._data, g._node) if g._node.op is not None else clone(g)
+
+
+def _accumulate(leaf: Node, g: Any, unshared: bool) -> None:
+    """Add to the gradient of a leaf: in place, unless one of the two is recorded."""
     extra = leaf.ensure_extra()
-    if extra.grad is None:
-        extra.grad = g if create_graph else wrap(g)
-    elif create_graph or extra.grad._node is not None or not backend.is_writable(extra.grad._data):
-        extra.grad = extra.grad + (g if isinstance(g, Handle) else wrap(g))
+    held = extra.grad
+    if held is None:
+        extra.grad = _own(g, unshared)
+    elif isinstance(g, Handle):
+        extra.grad = held + g
+    elif held._node is not None or not backend.is_writable(held._data):
+        extra.grad = wrap(held._data + g)
     else:
-        extra.grad._data += g
+        held._data += g
+
+
+def _run_leaf_hooks(grads: Cotangents, owned: set[Node]) -> None:
+    for leaf, g in grads.items():
+        if leaf.op is None and leaf.extra is not None and leaf.extra.hooks:
+            grads[leaf] = _arrive(leaf, g)
+            owned.discard(leaf)
 
 
 def _arrive(node: Node, g: Any) -> Any:
@@ -230,11 +277,16 @@ def _arrive(node: Node, g: Any) -> Any:
     for hook in list(node.extra.hooks.values()):
         result = hook(g if isinstance(g, Handle) else wrap(g))
         if result is not None:
-            if tuple(result.shape) != tuple(node.shape):
-                raise ShapeError(f"a hook returned shape {tuple(result.shape)} for a gradient of {tuple(node.shape)}")
-            g = result if isinstance(g, Handle) else result._data
+            if not isinstance(result, Handle):
+                raise GraphError(f"a hook returns a tensor or None, not {type(result).__name__}")
+            array = result._data
+            if array.shape != node.shape:
+                raise ShapeError(f"a hook returned shape {tuple(array.shape)} for a gradient of {tuple(node.shape)}")
+            g = result if isinstance(g, Handle) else array
+            if array.dtype != node.dtype:
+                g = cast(g, node.dtype)
     if node.extra.retain:
-        node.extra.grad = g if isinstance(g, Handle) else wrap(g.copy())
+        node.extra.grad = _own(g, False)
     return g
 
 

@@ -31,8 +31,16 @@ class GraphError(MinigradError, RuntimeError):
     """A graph used in a way it does not allow: freed, changed under its feet, or not there at all."""
 
 
-def describe(value: Any) -> str:
-    """One line about an argument: name, shape, dtype, device, producing op and line.
+class StateError(MinigradError, ValueError):
+    """A state that does not fit the module or optimiser it is to be loaded into."""
+
+
+class FileError(MinigradError, OSError):
+    """A file that is not there, is not what it should be, or cannot be written."""
+
+
+def describe(value: Any, placed: bool = False) -> str:
+    """One line about an argument: name, shape, dtype, device (``"cpu"`` only if ``placed``), producing op and line.
 
     >>> describe(3.0)
     '3.0'
@@ -41,8 +49,8 @@ def describe(value: Any) -> str:
     if not hasattr(array, "shape"):
         return repr(array)
     parts = [f"{tuple(array.shape)} {array.dtype}"]
-    if not type(array).__module__.startswith("numpy"):
-        parts.append(f"on {type(array).__module__.partition('.')[0]}")
+    if placed or _device(array) != "cpu":
+        parts.append(f"on {_device(array)}")
     node = (value._node or value._constant) if isinstance(value, Handle) else None
     if isinstance(node, Node):
         if node.name:
@@ -59,10 +67,11 @@ def explain(op: Any, inputs: tuple[Any, ...], params: dict[str, Any], error: Exc
     kind = _kind(inputs, error)
     if kind is None:
         return error
-    lines = [f"{op.name}: {_sentence(kind, error)}"]
-    names = op.inputs if not op.variadic else [f"{op.inputs[0]}[{i}]" for i in range(len(inputs))]
+    lines = [f"{op.name}: {_sentence(kind, inputs, error)}"]
+    names = _names(op, inputs)
     width = max((len(name) for name in names), default=0)
-    lines += [f"  {name:<{width}}  {describe(value)}" for name, value in zip(names, inputs, strict=False)]
+    placed = kind is DeviceError
+    lines += [f"  {name:<{width}}  {describe(x, placed)}" for name, x in zip(names, inputs, strict=False)]
     if params:
         lines.append("  with " + ", ".join(f"{name}={_short(value)}" for name, value in params.items()))
     hint = _hint(op, kind, inputs)
@@ -72,9 +81,7 @@ def explain(op: Any, inputs: tuple[Any, ...], params: dict[str, Any], error: Exc
 
 
 def _kind(inputs: tuple[Any, ...], error: Exception) -> type[MinigradError] | None:
-    arrays = [x._data if isinstance(x, Handle) else x for x in inputs]
-    libraries = {type(a).__module__.partition(".")[0] for a in arrays if hasattr(a, "shape")}
-    if len(libraries) > 1:
+    if len(_devices(inputs)) > 1 or "current device" in str(error):
         return DeviceError
     if isinstance(error, TypeError):
         return DtypeError
@@ -83,9 +90,10 @@ def _kind(inputs: tuple[Any, ...], error: Exception) -> type[MinigradError] | No
     return None
 
 
-def _sentence(kind: type[MinigradError], error: Exception) -> str:
+def _sentence(kind: type[MinigradError], inputs: tuple[Any, ...], error: Exception) -> str:
     if kind is DeviceError:
-        return "its arguments live on different devices"
+        several = len(_devices(inputs)) > 1
+        return "its arguments live on different devices" if several else "its arguments are not on the current GPU"
     return " ".join(str(error).split())
 
 
@@ -96,15 +104,41 @@ def _short(value: Any, limit: int = 60) -> str:
 
 def _hint(op: Any, kind: type[MinigradError], inputs: tuple[Any, ...]) -> str:
     if kind is DeviceError:
-        return 'move one of them first: x.to("cuda") or x.to("cpu")'
+        return _device_hint(op, inputs)
     shapes = [tuple(x.shape) for x in inputs if hasattr(x, "shape")]
     if kind is not ShapeError or len(shapes) != 2:
         return ""
     x, y = shapes
-    if op.name == "matmul":
-        if len(x) >= 2 and len(y) >= 2 and x[-1] == y[-1]:
-            return "the inner sizes must agree; the second matrix fits when transposed: x @ y.T"
-        return f"the last size of x ({x[-1] if x else '-'}) must equal the second-to-last of y"
+    if op.name == "matmul" and len(x) >= 2 and len(y) >= 2 and x[-1] != y[-2]:
+        if x[-1] == y[-1]:
+            return f"the second matrix fits when transposed: x @ y.{'T' if len(y) == 2 else 'mT'}"
+        if x[-2] == y[-2]:
+            return f"the first matrix fits when transposed: x.{'T' if len(x) == 2 else 'mT'} @ y"
     if len(x) != len(y) and op.broadcasts:
         return "shapes are compared from the right; use unsqueeze or reshape to say which dimensions belong together"
     return ""
+
+
+def _device_hint(op: Any, inputs: tuple[Any, ...]) -> str:
+    target = next(device for device in _devices(inputs) if device != "cpu")
+    for name, x in zip(_names(op, inputs), inputs, strict=False):
+        if hasattr(x, "shape") and _device(x) != target:
+            moved = f'{name}.to("{target}")' if isinstance(x, Handle) else f'mg.tensor({name}, device="{target}")'
+            return f"bring them together: {moved}"
+    return f'ops run on the current GPU; make this one it: with mg.default_device("{target}"): ...'
+
+
+def _names(op: Any, inputs: tuple[Any, ...]) -> list[str]:
+    names: list[str] = op.inputs
+    return [f"{names[0]}[{i}]" for i in range(len(inputs))] if op.variadic else names
+
+
+def _devices(inputs: tuple[Any, ...]) -> list[str]:
+    """The devices of the inputs, each once, in order."""
+    return list(dict.fromkeys(_device(x) for x in inputs if hasattr(x, "shape")))
+
+
+def _device(x: Any) -> str:
+    """Where an array lives: NumPy's say ``"cpu"`` themselves, CuPy's have a device with a number."""
+    device = getattr(x._data if isinstance(x, Handle) else x, "device", "cpu")
+    return device if isinstance(device, str) else f"cuda:{device.id}"

@@ -12,6 +12,7 @@ number to a lower one: the creation number is a topological order, for free.
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,14 +98,15 @@ class Node:
 class Leaf(Node):
     """The start of a graph: a tensor that no op made.
 
-    ``changed`` is the number at which its array was last changed in place (0: never), ``changed_by`` the line that
-    did it. A node that was made before that number and kept the array must not be differentiated any more.
+    ``changed`` is the number at which its array was last changed in place (0: never), ``changed_at`` the code object
+    and offset that did it. A node that was made before that number and kept the array must not be differentiated any
+    more.
     """
 
-    __slots__ = ("changed", "changed_by", "tracked")
+    __slots__ = ("changed", "changed_at", "tracked")
 
     changed: int
-    changed_by: str
+    changed_at: tuple[CodeType | None, int]
     tracked: bool
 
     last_change = 0  # number of the latest change of any leaf: older nodes are the only ones worth checking
@@ -117,7 +119,7 @@ class Leaf(Node):
         self.scope = self.code = self.extra = None
         self.lasti = -1
         self.shape, self.dtype = array.shape, array.dtype
-        self.changed, self.changed_by = 0, ""
+        self.changed, self.changed_at = 0, (None, -1)
         self.tracked = tracked
 
     @property
@@ -125,11 +127,15 @@ class Leaf(Node):
         """Whether a gradient flows to this node: true for leaves that ask for one, false for constants."""
         return self.tracked
 
+    @property
+    def changed_by(self) -> str:
+        """``file.py:12`` of the user's line that last changed the array."""
+        return location(*self.changed_at)
+
     def mark_changed(self, array: Array) -> None:
         """Note that the leaf's array is changed now, by the user's line that is running."""
         self.changed = Leaf.last_change = next(_numbers)
-        code, lasti = user_frame(sys._getframe(1))
-        self.changed_by = location(code, lasti)
+        self.changed_at = user_frame(sys._getframe(1))
         self.shape, self.dtype = array.shape, array.dtype
 
 
@@ -148,13 +154,13 @@ class Extra:
 class Freed:
     """Stands where a node's edges stood before a backward pass freed them; remembers the line that ran it."""
 
-    __slots__ = ("by",)
+    __slots__ = ("code", "lasti")
 
-    def __init__(self, by: str) -> None:
-        self.by = by
+    def __init__(self) -> None:
+        self.code, self.lasti = user_frame(sys._getframe(1))
 
     def __iter__(self) -> Iterator[Any]:
-        raise FreedGraph(self.by)
+        raise FreedGraph(location(self.code, self.lasti))
 
 
 class FreedGraph(Exception):
@@ -183,7 +189,7 @@ class Handle:
 
 # ---- where in the user's program a node was made ---------------------------------------------------------------
 
-_HERE = str(Path(__file__).parent)
+_HERE = str(Path(__file__).parent) + os.sep
 _internal: dict[str, bool] = {}  # file name -> is it a file of minigrad's
 
 

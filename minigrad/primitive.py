@@ -21,22 +21,22 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy
 
 from . import backend
 from .context import current
-from .errors import DtypeError, explain
-from .node import Array, Handle, Leaf, Node, _internal, _numbers, user_frame
+from .errors import DeviceError, DtypeError, explain
+from .node import Array, Freed, Handle, Leaf, Node, _internal, _numbers, user_frame
 
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
 
 REGISTRY: dict[str, Op] = {}  # every op by name, in order of declaration
 
-_ndarray = numpy.ndarray
+_ndarray: Any = numpy.ndarray
 _getframe = sys._getframe
 _handle: type[Any] = Handle
 
@@ -50,14 +50,17 @@ def make_handles_of(cls: type[Any]) -> None:
 class Event(NamedTuple):
     """What an observer sees.
 
-    ``phase`` is ``"forward"`` or ``"backward"``; ``arrays`` are the outputs (forward) or the gradients of the
-    inputs (backward; ``None`` where an input needs none); ``node`` is ``None`` when nothing is recorded.
+    ``phase`` is ``"forward"``: an op ran, and ``arrays`` are its outputs; ``"backward"``: ``arrays`` holds the gradient
+    that arrived at the op's output, its rules run next; or ``"rule"``: one of its rules ran, and ``arrays`` holds the
+    gradient (or ``None``) that it sends to the node ``source``. With ``create_graph`` these are tensors, and for an op
+    with several outputs what arrives are :class:`Slots`. ``node`` is ``None`` when nothing is recorded.
     """
 
     phase: str
     op: Op
     node: Node | None
     arrays: tuple[Any, ...]
+    source: Node | None = None
 
 
 class Op:
@@ -111,9 +114,11 @@ class Op:
         return f"<op {self.name}({', '.join([*self.inputs, *self.defaults])})>"
 
 
-def primitive(
-    forward: F | None = None, /, *, outputs: bool = False, broadcasts: bool = False
-) -> Any:
+@overload
+def primitive(forward: F, /) -> F: ...
+@overload
+def primitive(*, outputs: bool = False, broadcasts: bool = False) -> Callable[[F], F]: ...
+def primitive(forward: Any = None, /, *, outputs: bool = False, broadcasts: bool = False) -> Any:
     """Make an op of a forward function on arrays. See the module's docstring.
 
     Args:
@@ -130,7 +135,7 @@ def primitive(
     if op.name in REGISTRY and REGISTRY[op.name].module != op.module:
         raise ValueError(f"an op named {op.name!r} exists already, in {REGISTRY[op.name].module}")
     REGISTRY[op.name] = op
-    call = _general(op) if not op.simple else _unary(op) if len(op.inputs) == 1 else _binary(op)
+    call = _plain_call(op) or _general(op)
     call.__name__, call.__qualname__, call.__module__ = forward.__name__, forward.__qualname__, forward.__module__
     call.__doc__, call.__wrapped__ = forward.__doc__, forward  # type: ignore[attr-defined]
     call.op = op  # type: ignore[attr-defined]
@@ -163,6 +168,8 @@ def joint_vjp(function: Callable[..., Any], /) -> Callable[[F], F]:
 
     def declare(rule: F) -> F:
         op: Op = function.op  # type: ignore[attr-defined]
+        if _plain_call(op) is not None:
+            raise ValueError(f"{op.name}: an op of this signature has a rule for each input, declared with vjp")
         op.joint = rule
         op.getters[0] = _declare_keeps(op, rule)
         return rule
@@ -200,8 +207,17 @@ def _shapes_of(xs: tuple[Any, ...]) -> tuple[tuple[int, ...], ...]:
 
 # ---- calling an op ---------------------------------------------------------------------------------------------
 #
-# Three shapes of the same thing. Most calls in a recurrent network are one- and two-input ops without parameters:
-# they have a shape of their own because the general one costs 1 µs more. All record through `_record`.
+# Four shapes of the same thing. Most calls in a recurrent network are ops of one input, or of two without parameters:
+# they have shapes of their own because the general one costs 1 µs more. All record through `_record`.
+
+
+def _plain_call(op: Op) -> Any:
+    """The call of an op with one of the frequent signatures, or ``None``."""
+    if op.simple:
+        return _unary(op) if len(op.inputs) == 1 else _binary(op)
+    alone = len(op.inputs) == 1 and not (op.variadic or op.outputs or op.optional[0])
+    by_position = not op.forward.__code__.co_kwonlyargcount
+    return _unary_with_parameters(op) if alone and by_position else None
 
 
 def _unary(op: Op) -> Any:
@@ -224,6 +240,36 @@ def _unary(op: Op) -> Any:
         if m is None or rule is None or not context.grad:
             return _untracked(op, out, context)
         return _record(op, (m,), ((m, rule, getters[0](a, out)),), _NO_PARAMS, out, context)
+
+    return call
+
+
+def _unary_with_parameters(op: Op) -> Any:
+    forward, rules, getters, names = op.forward, op.rules, op.getters, tuple(op.defaults)
+    count = len(names)
+
+    def call(x, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+        if not kwargs and len(args) == count:
+            params = dict(zip(names, args))  # noqa: B905 - as long as one another, and strict costs 0.2 us
+        else:
+            (x,), params = _bind(op, 1, (x, *args), kwargs)
+            args = tuple(params.values())
+        if not isinstance(x, Handle):
+            return forward(x, *args)
+        a, m = x._data, x._node
+        try:
+            out = forward(a, *args)
+        except Exception as error:
+            raise explain(op, (x,), params, error) from None
+        if out.__class__ is _ndarray and out.dtype is a.dtype:
+            out.setflags(False)
+        else:
+            out = _settle(op, out, (a,))
+        context = current()
+        rule = rules[0]
+        if m is None or rule is None or not context.grad:
+            return _untracked(op, out, context)
+        return _record(op, (m,), ((m, rule, getters[0](a, out, *args)),), params, out, context)
 
     return call
 
@@ -321,18 +367,18 @@ def _general(op: Op) -> Any:
         values = (arrays,) if op.variadic else arrays
         if op.joint is not None:
             needs = tuple([node is not None for node in nodes])
-            joint = Joint(op.joint, getters[0](*values, out, *params.values(), needs))
-            edges = [(node, _part, (i, joint)) for i, node in enumerate(nodes) if node is not None]
+            sources = [(node, i) for i, node in enumerate(nodes) if node is not None]
+            edges = Joint(op.joint, getters[0](*values, out, *params.values(), needs), sources)
         else:
             for i, node in enumerate(nodes):
                 if node is not None and rules[i] is not None:
                     edges.append((node, rules[i], getters[i](*values, out, *params.values())))
-        if not edges:
-            return _untracked(op, out, context)
+            if not edges:
+                return _untracked(op, out, context)
         for i, node in enumerate(nodes):
             if node is None:
                 nodes[i] = _source(inputs[i])
-        return _record(op, tuple(nodes), tuple(edges), params, out, context)
+        return _record(op, tuple(nodes), edges, params, out, context)
 
     return call
 
@@ -364,21 +410,22 @@ def _bind(op: Op, arity: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 
 class Joint:
-    """A rule for all inputs of a call: runs when the first of its parts is asked for, and remembers the others."""
+    """The edges of a call with one rule for all inputs. In each pass over them the rule runs once, when the first of
+    its parts is asked for; nothing of it is kept for the next pass."""
 
-    __slots__ = ("g", "kept", "parts", "rule")
+    __slots__ = ("kept", "rule", "sources")
 
-    def __init__(self, rule: Rule, kept: tuple[Any, ...]) -> None:
-        self.rule, self.kept = rule, kept
-        self.g: Any = None
-        self.parts: tuple[Any, ...] = ()
+    def __init__(self, rule: Rule, kept: tuple[Any, ...], sources: Sequence[tuple[Node, int]]) -> None:
+        self.rule, self.kept, self.sources = rule, kept, sources
 
+    def __iter__(self) -> Iterator[tuple[Node, Rule, Any]]:
+        parts: list[Any] = []
+        return iter([(node, self._part, (i, parts)) for node, i in self.sources])
 
-def _part(g: Any, position: int, joint: Joint) -> Any:
-    """The rule on each edge of an op with a joint rule."""
-    if joint.g is not g:
-        joint.g, joint.parts = g, joint.rule(g, *joint.kept)
-    return joint.parts[position]
+    def _part(self, g: Any, position: int, parts: list[Any]) -> Any:
+        if not parts:
+            parts += self.rule(g, *self.kept)
+        return parts[position]
 
 
 class Slots:
@@ -437,14 +484,12 @@ def reattach(node: Node) -> Any:
     records how the gradient depends on them."""
     op = node.op
     assert op is not None
-    if op is OUTPUT:
+    if op is OUTPUT or isinstance(node.edges, Freed):
         return node.edges
     if op.joint is None:
         return [(source, rule, _attach(node, op, op.keeps[rule], kept)) for source, rule, kept in node.edges]
-    joints = {id(joint): joint for _, _, (_, joint) in node.edges}
-    (joint,) = joints.values()
-    attached = Joint(joint.rule, _attach(node, op, op.keeps[joint.rule], joint.kept))
-    return [(source, rule, (position, attached)) for source, rule, (position, _) in node.edges]
+    joint = node.edges
+    return Joint(joint.rule, _attach(node, op, op.keeps[joint.rule], joint.kept), joint.sources)
 
 
 def _attach(node: Node, op: Op, names: tuple[str, ...], kept: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -487,7 +532,7 @@ def _record(op: Op, inputs: Any, edges: Any, params: dict[str, Any], out: Any, c
         node.code, node.lasti = user_frame(frame)
     if op.outputs:
         node.shape, node.dtype = tuple(o.shape for o in out), tuple(o.dtype for o in out)
-        result = tuple(_output(node, i, o) for i, o in enumerate(out))
+        result = tuple([_output(node, i, o) if o.dtype.kind == "f" else wrap(o) for i, o in enumerate(out)])
     else:
         node.shape, node.dtype = out.shape, out.dtype
         result = _handle()
@@ -530,11 +575,10 @@ def _source(x: Any) -> Any:
 def _settle(op: Op, out: Any, arrays: Sequence[Any]) -> Array:
     """The one place where an output is made what an output must be: an array, of a dtype no wider than asked for,
     that nobody can write to."""
-    if out.__class__ is not _ndarray:
+    if out.__class__ is not _ndarray and not backend.is_array(out):
         module = next((m for m in map(backend.module_of, arrays) if m is not None), numpy)
-        if not isinstance(out, module.ndarray):
-            out = module.asarray(out)
-    if out.dtype == numpy.float64:
+        out = module.asarray(out)
+    if out.dtype == numpy.float64 and "dtype" not in op.defaults:  # an op that is told a dtype gives that dtype
         dtypes = [a.dtype for a in arrays if hasattr(a, "dtype")]
         if numpy.float64 not in dtypes:
             floats = [dtype for dtype in dtypes if dtype.kind == "f"]
@@ -554,7 +598,8 @@ def _agree(op: Op, inputs: tuple[Any, ...], arrays: Sequence[Any]) -> Any:
         names = " and ".join(sorted(str(dtype) for dtype in floats))
         sentence = TypeError(f"floating dtypes do not mix silently ({names})")
         hint = "\n  hint: say which you mean, for example x.to(mg.float32) or y.to(x.dtype)"
-        raise DtypeError(f"{explain(op, inputs, {}, sentence)}{hint}")
+        error = explain(op, inputs, {}, sentence)
+        raise error if isinstance(error, DeviceError) else DtypeError(f"{error}{hint}")
     if floats:
         (target,) = floats
         arrays = [

@@ -7,6 +7,7 @@ in a Python session.
 
 from __future__ import annotations
 
+import builtins
 import copy
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,8 +17,28 @@ import numpy
 from . import backend, engine
 from .errors import DtypeError, GraphError, MinigradError
 from .node import Array, Handle, Leaf, Node
-from .ops import arithmetic, conversion
+from .ops import (
+    activation,
+    arithmetic,
+    broadcast,
+    conversion,
+    diagonals,
+    elementary,
+    gathering,
+    indexing,
+    joining,
+    linalg,
+    norm as norms,
+    ordering,
+    reduction,
+    scan,
+    selection,
+    shape as shape_ops,
+    tiling,
+)
 from .primitive import make_handles_of, wrap
+
+NumpyArray = numpy.ndarray[Any, Any]
 
 
 class Tensor(Handle):
@@ -50,7 +71,7 @@ class Tensor(Handle):
             )
         value = value._data if isinstance(value, Handle) else value
         xp = backend.xp(self._data)
-        self._data = value if isinstance(value, xp.ndarray) else xp.asarray(value, dtype=self._data.dtype)
+        self._data = value if backend.is_array(value) else xp.asarray(value, dtype=self._data.dtype)
         for node in (self._node, self._constant):
             if isinstance(node, Leaf):
                 node.mark_changed(self._data)
@@ -89,7 +110,7 @@ class Tensor(Handle):
         """Number of elements."""
         return int(self._data.size)
 
-    def numpy(self) -> numpy.ndarray[Any, Any]:
+    def numpy(self) -> NumpyArray:
         """The values as a NumPy array: no copy on the host (so read-only for a result), a copy from a device."""
         return backend.of(self._data).to_host(self._data)
 
@@ -126,12 +147,12 @@ class Tensor(Handle):
             return
         if not self.is_leaf:
             raise GraphError("only a leaf can be told not to require a gradient; use detach() to cut a result off")
-        if not value:
-            self._node = None
-            return
-        if self._data.dtype.kind != "f":
+        if value and self._data.dtype.kind != "f":
             raise DtypeError(f"only floating tensors can require a gradient, not {self._data.dtype}")
-        self._node = Leaf(self._data, tracked=True)
+        name = self.name
+        self._node = Leaf(self._data, tracked=True) if value else None
+        if name is not None:
+            self.name = name
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set ``requires_grad`` and return the tensor."""
@@ -215,13 +236,14 @@ class Tensor(Handle):
         for target in targets:
             if isinstance(target, Tensor):
                 dtype, device = target.dtype, target.device
-            elif isinstance(target, (str, backend.device)) and str(target).partition(":")[0] in ("cpu", "cuda"):
+            elif isinstance(target, (str, backend.device)) and target not in numpy.sctypeDict:
                 device = target
             else:
                 dtype = target
         result = self
         if dtype is not None and numpy.dtype(dtype) != self.dtype:
-            result = conversion.cast(result, numpy.dtype(dtype))
+            dtype = numpy.dtype(dtype)
+            result = conversion.cast(result if dtype.kind == "f" else result.detach(), dtype)
         if device is not None and backend.device(device) != self.device:
             result = conversion.to_device(result, str(backend.device(device)), str(self.device))
         return result
@@ -250,11 +272,10 @@ class Tensor(Handle):
         """As booleans."""
         return self.to(backend.bool_)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray[Any, Any]:
+    def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> NumpyArray:
         if backend.of(self._data).kind != "cpu":
             raise MinigradError("a tensor on a GPU is not turned into a NumPy array unasked: use x.numpy()")
-        array = numpy.asarray(self._data, dtype=dtype)
-        return array.copy() if copy and array is self._data else array
+        return numpy.array(self._data, dtype=dtype, copy=copy)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         array = self._data if backend.is_writable(self._data) else self._data.copy()
@@ -283,12 +304,12 @@ class Tensor(Handle):
     def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
             raise TypeError("iteration over a 0-d tensor")
-        return (self[i] for i in range(self.shape[0]))
+        return iter(joining.unbind(self))
 
-    def __contains__(self, value: Any) -> bool:
+    def __contains__(self, value: Any) -> builtins.bool:
         return bool((self._data == (value._data if isinstance(value, Handle) else value)).any())
 
-    def __float__(self) -> float:
+    def __float__(self) -> builtins.float:
         return float(self.item())
 
     def __int__(self) -> int:
@@ -299,7 +320,7 @@ class Tensor(Handle):
             raise TypeError(f"only integer tensors of one element can be an index, not {self.dtype}")
         return int(self.item())
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> builtins.bool:
         if self._data.size != 1:
             raise MinigradError(
                 f"the truth of a tensor of shape {self.shape} is not one answer: use .any() or .all(), or compare .item()"
@@ -348,20 +369,161 @@ class Tensor(Handle):
     __sub__ = sub = arithmetic.sub
     __mul__ = mul = arithmetic.mul
     __truediv__ = div = arithmetic.div
+    __floordiv__ = floor_divide = arithmetic.floor_divide
+    __mod__ = remainder = arithmetic.remainder
+    __abs__ = abs = arithmetic.abs
+    __pos__ = positive = arithmetic.positive
+    __round__ = round = arithmetic.round
+    fmod = arithmetic.fmod
+    square = arithmetic.square
+    reciprocal = arithmetic.reciprocal
+    sqrt = arithmetic.sqrt
+    rsqrt = arithmetic.rsqrt
+    sign = arithmetic.sign
+    floor = arithmetic.floor
+    ceil = arithmetic.ceil
+    trunc = arithmetic.trunc
+    lerp = arithmetic.lerp
 
     # elementary functions
+    __pow__ = pow = elementary.pow
+    hypot = elementary.hypot
+    exp = elementary.exp
+    expm1 = elementary.expm1
+    log = elementary.log
+    log1p = elementary.log1p
+    log2 = elementary.log2
+    log10 = elementary.log10
+    logaddexp = elementary.logaddexp
+    erf = elementary.erf
+    sin = elementary.sin
+    cos = elementary.cos
+    tan = elementary.tan
+    asin = elementary.asin
+    acos = elementary.acos
+    atan = elementary.atan
+    atan2 = elementary.atan2
+    sinh = elementary.sinh
+    cosh = elementary.cosh
+    tanh = elementary.tanh
+    asinh = elementary.asinh
+    acosh = elementary.acosh
+    atanh = elementary.atanh
 
     # activations
+    sigmoid = activation.sigmoid
+    relu = activation.relu
+    softmax = activation.softmax
+    log_softmax = activation.log_softmax
 
     # comparison and selection
+    __eq__ = eq = selection.eq  # type: ignore[assignment]
+    __ne__ = ne = selection.ne  # type: ignore[assignment]
+    __lt__ = lt = selection.lt
+    __le__ = le = selection.le
+    __gt__ = gt = selection.gt
+    __ge__ = ge = selection.ge
+    __invert__ = bitwise_not = selection.bitwise_not
+    __and__ = bitwise_and = selection.bitwise_and
+    __or__ = bitwise_or = selection.bitwise_or
+    __xor__ = bitwise_xor = selection.bitwise_xor
+    logical_not = selection.logical_not
+    logical_and = selection.logical_and
+    logical_or = selection.logical_or
+    logical_xor = selection.logical_xor
+    isnan = selection.isnan
+    isinf = selection.isinf
+    isfinite = selection.isfinite
+    maximum = selection.maximum
+    minimum = selection.minimum
+    clamp = selection.clamp
+    masked_fill = selection.masked_fill
+    nan_to_num = selection.nan_to_num
 
     # reductions
+    sum = reduction.sum
+    mean = reduction.mean
+    var = reduction.var
+    std = reduction.std
+    logsumexp = reduction.logsumexp
+    all = reduction.all
+    any = reduction.any
+    count_nonzero = reduction.count_nonzero
+    norm = norms.norm
+    amax = ordering.amax
+    amin = ordering.amin
+    max = ordering.max
+    min = ordering.min
+    argmax = ordering.argmax
+    argmin = ordering.argmin
+    sort = ordering.sort
+    argsort = ordering.argsort
+    topk = ordering.topk
+    prod = scan.prod
+    cumsum = scan.cumsum
+    cumprod = scan.cumprod
+    diff = scan.diff
 
     # shape
+    reshape = view = shape_ops.reshape
+    flatten = shape_ops.flatten
+    unflatten = shape_ops.unflatten
+    permute = shape_ops.permute
+    transpose = swapaxes = shape_ops.transpose
+    movedim = shape_ops.movedim
+    squeeze = shape_ops.squeeze
+    unsqueeze = shape_ops.unsqueeze
+    split = joining.split
+    chunk = joining.chunk
+    unbind = joining.unbind
+    expand = broadcast.expand
+    expand_as = broadcast.expand_as
+    repeat = tiling.repeat
+    tile = tiling.tile
+    repeat_interleave = tiling.repeat_interleave
+    pad = tiling.pad
+    flip = tiling.flip
+    roll = tiling.roll
+    tril = diagonals.tril
+    triu = diagonals.triu
+    diag = diagonals.diag
+    diagonal = diagonals.diagonal
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802
+        """The dims in reverse order: of a matrix its transpose. A view."""
+        return shape_ops.permute(self, tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        """The last two dims exchanged: each matrix of a batch transposed. A view."""
+        result: Tensor = shape_ops.transpose(self, -2, -1)
+        return result
 
     # indexing
+    __getitem__ = indexing.getitem
+    index_put = indexing.index_put
+    gather = gathering.gather
+    take_along_dim = gathering.take_along_dim
+    scatter = gathering.scatter
+    scatter_add = gathering.scatter_add
+    index_select = gathering.index_select
+    index_add = gathering.index_add
+    masked_select = gathering.masked_select
+
+    @property
+    def at(self) -> indexing.At:
+        """Where a changed copy starts: ``x.at[index].set(values)``, ``x.at[index].add(values)``."""
+        return indexing.At(self)
 
     # linear algebra
+    __matmul__ = matmul = linalg.matmul
+    mm = linalg.mm
+    mv = linalg.mv
+    bmm = linalg.bmm
+    dot = linalg.dot
+    outer = linalg.outer
+    addmm = linalg.addmm
 
     # conversion
     clone = conversion.clone
@@ -373,11 +535,36 @@ class Tensor(Handle):
     def __rsub__(self, other: Any) -> Tensor:
         return arithmetic.sub(other, self)
 
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return linalg.matmul(other, self)
+
     def __rmul__(self, other: Any) -> Tensor:
         return arithmetic.mul(other, self)
 
     def __rtruediv__(self, other: Any) -> Tensor:
         return arithmetic.div(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return arithmetic.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return arithmetic.remainder(other, self)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return elementary.pow(other, self)
+
+    def __rand__(self, other: Any) -> Tensor:
+        return selection.bitwise_and(other, self)
+
+    def __ror__(self, other: Any) -> Tensor:
+        return selection.bitwise_or(other, self)
+
+    def __rxor__(self, other: Any) -> Tensor:
+        return selection.bitwise_xor(other, self)
+
+    def where(self, condition: Any, other: Any) -> Tensor:
+        """These elements where ``condition`` holds, elsewhere those of ``other``."""
+        return selection.where(condition, self, other)
 
 
 def _restore(cls: type[Tensor], array: Array, device: str, requires_grad: bool, name: str | None) -> Tensor:

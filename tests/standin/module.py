@@ -166,7 +166,8 @@ def _module() -> ModuleType:
     for name in NAMES["shared"]:
         setattr(module, name, getattr(numpy, name))
     for name, parameters in NAMES["functions"].items():
-        setattr(module, name, _function(name, getattr(numpy, name), parameters))
+        if hasattr(numpy, name):  # a newer NumPy may have dropped it
+            setattr(module, name, _function(name, getattr(numpy, name), parameters))
     for name in NAMES["ufuncs"]:
         if hasattr(numpy, name):
             setattr(module, name, _ufunc(name, getattr(numpy, name)))
