@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import minigrad as mg
-from minigrad.primitive import REGISTRY, Op
+from minigrad.op import REGISTRY, Op
 
 HERE = Path(__file__).parent
 PAGE = HERE / "ops.md"

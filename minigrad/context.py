@@ -175,7 +175,7 @@ class observe(Mode):
     """Call ``callback(event)`` for every op that runs inside, forward and backward.
 
     Args:
-        callback: gets an :class:`minigrad.primitive.Event`.
+        callback: gets an :class:`minigrad.op.Event`.
     """
 
     __slots__ = ("_callback",)

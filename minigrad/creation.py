@@ -9,7 +9,7 @@ import numpy
 from . import backend
 from .context import current
 from .errors import DtypeError
-from .primitive import wrap
+from .call import wrap
 from .tensor import Tensor
 
 

@@ -16,17 +16,21 @@ from heapq import heapify, heappop, heappush
 from typing import Any
 
 from . import backend
+from .arrival import accumulate, arrive, own, run_leaf_hooks
+from .call import wrap
 from .context import current, enable_grad, no_grad
-from .errors import GraphError, MinigradError, ShapeError
+from .edges import rules_of
+from .errors import GraphError, ShapeError, in_rule, leaf_changed, unused_input, used_twice
 from .node import Freed, FreedGraph, Handle, Leaf, Node
+from .op import Event
 from .ops.broadcast import sum_to
-from .ops.conversion import cast, clone
-from .primitive import Event, reattach, wrap
+from .ops.conversion import cast
+from .reattach import reattach
 
 Cotangents = dict[Node, Any]
 
 
-def propagate(
+def propagate(  # noqa: PLR0915 - one loop, with nothing called that need not be: a call is a tenth of an edge's cost
     cotangents: Cotangents,
     wanted: set[Node] | None = None,
     targets: Iterable[Node] = (),
@@ -63,7 +67,7 @@ def propagate(
                 break
             g = grads.pop(node)
             if node.extra is not None:
-                g = _arrive(node, g)
+                g = arrive(node, g)
                 owned.discard(node)  # a hook may have kept it, or replaced it by an array of its own
             if node in targets:
                 reached[node] = g
@@ -99,9 +103,9 @@ def propagate(
             if freed is not None:
                 node.edges = freed
     except FreedGraph as error:
-        raise _used_twice(node, error) from None
+        raise used_twice(node, str(error)) from None
     except Exception as error:
-        raise _in_rule(node, error) from error
+        raise in_rule(node, error) from error
     grads.update(reached)
     return grads, owned
 
@@ -132,9 +136,9 @@ def backward(root: Handle, gradient: Any = None, retain_graph: bool = False, cre
         grads, owned = propagate(
             {node: cotangent}, create_graph=create_graph, retain_graph=retain_graph or create_graph
         )
-        _run_leaf_hooks(grads, owned)
+        run_leaf_hooks(grads, owned)
         for leaf, g in grads.items():
-            _accumulate(leaf, g, leaf in owned)
+            accumulate(leaf, g, leaf in owned)
 
 
 def grad(
@@ -178,22 +182,22 @@ def grad(
     targets = [x._node for x in inputs]
     with _mode(create_graph):
         cotangents: Cotangents = {}
-        for y, g in zip(outputs, given, strict=True):
-            node, g = _node_of(y), _cotangent(y, g, create_graph)
+        for y, gradient in zip(outputs, given, strict=True):
+            node, g = _node_of(y), _cotangent(y, gradient, create_graph)
             cotangents[node] = cotangents[node] + g if node in cotangents else g
         known = [t for t in targets if t is not None]
         wanted = _paths(cotangents, known)
         starts = {node: g for node, g in cotangents.items() if node in wanted}
         grads, owned = propagate(starts, wanted, known, create_graph, retain_graph or create_graph)
-        _run_leaf_hooks(grads, owned)
+        run_leaf_hooks(grads, owned)
     results: list[Any] = []
     for i, node in enumerate(targets):
         if node is None or node not in grads:
             if not allow_unused:
-                raise _unused(i, node)
+                raise unused_input(i, node)
             results.append(None)
         else:
-            results.append(_own(grads[node], node in owned))
+            results.append(own(grads[node], node in owned))
             owned.discard(node)  # the same input may be asked for twice
     return tuple(results)
 
@@ -241,53 +245,12 @@ def _cotangent(y: Handle, gradient: Any, create_graph: bool) -> Any:
     return wrap(g)
 
 
-def _own(g: Any, unshared: bool) -> Any:
-    """A gradient as a tensor that shares no writable array, neither with another nor with a cotangent passed in."""
-    if not isinstance(g, Handle):
-        return wrap(g if unshared else g.copy())
-    if g._node is None:
-        return wrap(g._data.copy())
-    return wrap(g._data, g._node) if g._node.op is not None else clone(g)
-
-
-def _accumulate(leaf: Node, g: Any, unshared: bool) -> None:
-    """Add to the gradient of a leaf: in place, unless one of the two is recorded."""
-    extra = leaf.ensure_extra()
-    held = extra.grad
-    if held is None:
-        extra.grad = _own(g, unshared)
-    elif isinstance(g, Handle):
-        extra.grad = held + g
-    elif held._node is not None or not backend.is_writable(held._data):
-        extra.grad = wrap(held._data + g)
-    else:
-        held._data += g
-
-
-def _run_leaf_hooks(grads: Cotangents, owned: set[Node]) -> None:
-    for leaf, g in grads.items():
-        if leaf.op is None and leaf.extra is not None and leaf.extra.hooks:
-            grads[leaf] = _arrive(leaf, g)
-            owned.discard(leaf)
-
-
-def _arrive(node: Node, g: Any) -> Any:
-    """Run a node's hooks on its gradient, and keep the gradient if it was asked for."""
-    assert node.extra is not None
-    for hook in list(node.extra.hooks.values()):
-        result = hook(g if isinstance(g, Handle) else wrap(g))
-        if result is not None:
-            if not isinstance(result, Handle):
-                raise GraphError(f"a hook returns a tensor or None, not {type(result).__name__}")
-            array = result._data
-            if array.shape != node.shape:
-                raise ShapeError(f"a hook returned shape {tuple(array.shape)} for a gradient of {tuple(node.shape)}")
-            g = result if isinstance(g, Handle) else array
-            if array.dtype != node.dtype:
-                g = cast(g, node.dtype)
-    if node.extra.retain:
-        node.extra.grad = _own(g, False)
-    return g
+def _check_unchanged(node: Node) -> None:
+    """Refuse to differentiate a node that kept the array of a leaf which has been changed since."""
+    for position, source in enumerate(node.inputs):
+        changed = isinstance(source, Leaf) and source.changed > node.seq
+        if changed and node.op is not None and node.op.keeps_input(position, rules_of(node.edges)):
+            raise leaf_changed(source, node)
 
 
 def _node_of(y: Any) -> Node:
@@ -307,43 +270,3 @@ def _sequence(value: Any, what: str) -> list[Any]:
         if not isinstance(v, Handle) and not (what == "grad_outputs"):
             raise GraphError(f"grad: {what} must be tensors, got {type(v).__name__}")
     return values
-
-
-def _check_unchanged(node: Node) -> None:
-    """Refuse to differentiate a node that kept the array of a leaf which has been changed since."""
-    assert node.op is not None
-    for position, source in enumerate(node.inputs):
-        if isinstance(source, Leaf) and source.changed > node.seq and node.op.keeps_input(position):
-            name = f'"{source.name}" ' if source.name else ""
-            raise GraphError(
-                f"the leaf {name}{tuple(source.shape)} was changed at {source.changed_by} after {node.op.name} used it"
-                f" at {node.where()}; its gradient would be wrong\n"
-                "  hint: run backward before the update, or compute the result again after it"
-            )
-
-
-def _used_twice(node: Node, error: FreedGraph) -> GraphError:
-    assert node.op is not None
-    return GraphError(
-        f"backward came a second time to {node.op.name}, made at {node.where()}: what its rule needs was freed by the"
-        f" backward at {error}\n"
-        "  hint: to run backward twice over one graph, give the first one retain_graph=True;\n"
-        "        if this is a state carried over from the last chunk of a sequence, cut it there: h = h.detach()"
-    )
-
-
-def _in_rule(node: Node, error: Exception) -> Exception:
-    assert node.op is not None
-    place = f"  while differentiating {node.op.name}, made at {node.where()}"
-    kind = type(error) if isinstance(error, MinigradError) else GraphError
-    return kind(f"{error if isinstance(error, MinigradError) else repr(error)}\n{place}")
-
-
-def _unused(position: int, node: Node | None) -> GraphError:
-    if node is None:
-        return GraphError(f"grad: input {position} does not require a gradient; make it with requires_grad=True")
-    name = f' "{node.name}"' if node.name else ""
-    return GraphError(
-        f"grad: the outputs do not depend on input {position}{name} {tuple(node.shape)}\n"
-        "  hint: pass allow_unused=True to get None for it"
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .node import Handle, Node
+from .node import Handle, Leaf, Node
 
 
 class MinigradError(Exception):
@@ -142,3 +142,44 @@ def _device(x: Any) -> str:
     """Where an array lives: NumPy's say ``"cpu"`` themselves, CuPy's have a device with a number."""
     device = getattr(x._data if isinstance(x, Handle) else x, "device", "cpu")
     return device if isinstance(device, str) else f"cuda:{device.id}"
+
+
+# ---- what can be wrong with a graph ------------------------------------------------------------------------------
+
+
+def used_twice(node: Node, freed_by: str) -> GraphError:
+    """Backward met a node that an earlier backward freed."""
+    return GraphError(
+        f"backward came a second time to {node.label}, made at {node.where()}: what its rule needs was freed by the"
+        f" backward at {freed_by}\n"
+        "  hint: to run backward twice over one graph, give the first one retain_graph=True;\n"
+        "        if this is a state carried over from the last chunk of a sequence, cut it there: h = h.detach()"
+    )
+
+
+def leaf_changed(leaf: Leaf, node: Node) -> GraphError:
+    """A leaf was changed after a node had kept its array."""
+    name = f'"{leaf.name}" ' if leaf.name else ""
+    return GraphError(
+        f"the leaf {name}{tuple(leaf.shape)} was changed at {leaf.changed_by} after {node.label} used it; its gradient"
+        " would be wrong\n"
+        "  hint: run backward before the update, or compute the result again after it"
+    )
+
+
+def in_rule(node: Node, error: Exception) -> MinigradError:
+    """An error in the rule of a node, with the place where the node was made."""
+    place = f"  while differentiating {node.label}, made at {node.where()}"
+    kind, text = (type(error), str(error)) if isinstance(error, MinigradError) else (GraphError, repr(error))
+    return kind(f"{text}\n{place}")
+
+
+def unused_input(position: int, node: Node | None) -> GraphError:
+    """A gradient was asked for that does not exist."""
+    if node is None:
+        return GraphError(f"grad: input {position} does not require a gradient; make it with requires_grad=True")
+    name = f' "{node.name}"' if node.name else ""
+    return GraphError(
+        f"grad: the outputs do not depend on input {position}{name} {tuple(node.shape)}\n"
+        "  hint: pass allow_unused=True to get None for it"
+    )

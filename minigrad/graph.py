@@ -25,7 +25,8 @@ from . import backend
 from .context import Scope
 from .errors import GraphError
 from .node import Handle, Node, location
-from .primitive import OUTPUT, Joint, Op
+from .edges import OUTPUT, Joint
+from .op import Op
 
 Plain = Any  # None, a number, a string, or a tuple of these
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from .context import Scope
 
 if TYPE_CHECKING:
-    from .primitive import Op
+    from .op import Op
 
 Array = Any  # numpy.ndarray or an array of another module with the same interface: cupy.ndarray
 
@@ -85,9 +85,13 @@ class Node:
             self.extra = Extra()
         return self.extra
 
+    @property
+    def label(self) -> str:
+        """Name of the op, or ``leaf`` or ``constant``."""
+        return self.op.name if self.op is not None else ("leaf" if self.requires_grad else "constant")
+
     def __repr__(self) -> str:
-        what = self.op.name if self.op is not None else ("leaf" if self.requires_grad else "constant")
-        return f"<node {self.seq}: {what} {self.shape}>"
+        return f"<node {self.seq}: {self.label} {self.shape}>"
 
     @property
     def requires_grad(self) -> bool:
@@ -163,7 +167,7 @@ class Freed:
         raise FreedGraph(location(self.code, self.lasti))
 
 
-class FreedGraph(Exception):
+class FreedGraph(Exception):  # noqa: N818 - a signal, not an error
     """Internal: the edges of a freed node were asked for. The engine turns it into a GraphError with the node."""
 
 

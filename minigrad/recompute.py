@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from . import backend
@@ -10,7 +10,9 @@ from .context import Context, Mode, current, is_grad_enabled
 from .engine import propagate
 from .errors import GraphError
 from .node import Handle, Node, next_number
-from .primitive import Joint, Op, _record, _source, wrap
+from .call import record, source_of, wrap
+from .edges import Joint
+from .op import Op, Rule
 
 Function = Callable[..., Any]
 
@@ -47,10 +49,10 @@ def checkpoint(f: Function, *args: Any) -> Any:
     several = len(tracked) > 1
     op = _CHECKPOINTS if several else _CHECKPOINT
     edges = Joint(_rerun, (segment,), [(node, i) for i, node in enumerate(segment.sources)])
-    inputs = tuple(_source(x) if isinstance(x, Handle) else x for x in args)
+    inputs = tuple(source_of(x) if isinstance(x, Handle) else x for x in args)
     captured = tuple(node for node in segment.sources if node not in inputs)
     arrays = [y._data for y in tracked]
-    made = _record(op, (*inputs, *captured), edges, {}, tuple(arrays) if several else arrays[0], current())
+    made = record(op, (*inputs, *captured), edges, {}, tuple(arrays) if several else arrays[0], current())
     fresh = iter(_outputs(made))
     results = tuple(next(fresh) if isinstance(y, Handle) and y._node is not None else y for y in outputs)
     return results if isinstance(result, (tuple, list)) else results[0]
@@ -135,7 +137,7 @@ class _CheckpointOp(Op):
         self.inputs, self.variadic, self.defaults, self.joint = ["inputs"], True, {}, _rerun
         self.keeps = {_rerun: ("segment",)}
 
-    def keeps_input(self, position: int) -> bool:  # noqa: ARG002
+    def keeps_input(self, position: int, rules: Iterable[Rule]) -> bool:  # noqa: ARG002
         """Always: the function will be run again on them."""
         return True
 

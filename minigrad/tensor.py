@@ -36,7 +36,7 @@ from .ops import (
     shape as shape_ops,
     tiling,
 )
-from .primitive import make_handles_of, wrap
+from .call import make_handles_of, wrap
 
 NumpyArray = numpy.ndarray[Any, Any]
 

@@ -10,7 +10,7 @@ import pytest
 import minigrad as mg
 from minigrad import backend
 from minigrad.context import current
-from minigrad.primitive import REGISTRY
+from minigrad.op import REGISTRY
 
 pytest_plugins = ["standin.fixture"]
 

@@ -14,7 +14,7 @@ from .. import backend
 from ..context import current, enable_grad
 from ..engine import grad
 from ..errors import MinigradError
-from ..primitive import wrap
+from ..call import wrap
 from ..tensor import Tensor
 from .gradients import (
     CheckError,

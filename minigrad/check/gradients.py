@@ -20,7 +20,7 @@ from .. import backend
 from ..context import enable_grad
 from ..engine import grad
 from ..errors import DtypeError, MinigradError, describe
-from ..primitive import wrap
+from ..call import wrap
 from ..tensor import Tensor
 
 Function = Callable[..., Any]

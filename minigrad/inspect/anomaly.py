@@ -11,7 +11,8 @@ from .. import backend
 from ..context import current, observe
 from ..errors import GraphError
 from ..node import Handle, Node, user_line
-from ..primitive import Event, Joint
+from ..edges import Joint
+from ..op import Event
 
 
 class detect_anomaly(observe):

@@ -9,7 +9,7 @@ from typing import Any
 from .. import backend
 from ..context import current, observe
 from ..graph import align
-from ..primitive import Event
+from ..op import Event
 
 
 def scope_of(event: Event) -> str:

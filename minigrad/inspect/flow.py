@@ -13,7 +13,8 @@ from ..engine import propagate
 from ..errors import GraphError
 from ..graph import Graph, align, graph, numbered
 from ..node import Handle
-from ..primitive import Event, Slots
+from ..edges import Slots
+from ..op import Event
 
 BAR = 24  # characters of the longest bar
 

@@ -10,7 +10,7 @@ from typing import Any
 from .. import backend
 from ..context import observe
 from ..graph import align
-from ..primitive import Event
+from ..op import Event
 from .costs import scope_of
 
 

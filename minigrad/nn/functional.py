@@ -26,7 +26,7 @@ from ..ops.activation import (
 from ..ops.elementary import tanh
 from ..ops.gathering import embedding
 from ..ops.linalg import linear
-from ..primitive import wrap
+from ..call import wrap
 from ..tensor import Tensor
 from .losses import (
     binary_cross_entropy,

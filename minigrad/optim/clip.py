@@ -9,7 +9,7 @@ import numpy
 
 from .. import backend
 from ..node import Array
-from ..primitive import wrap
+from ..call import wrap
 from ..tensor import Tensor
 from .optimizer import OptimError, called, tensors_of
 

@@ -17,7 +17,7 @@ from .. import backend
 from ..context import enable_grad
 from ..errors import MinigradError
 from ..node import Array
-from ..primitive import wrap
+from ..call import wrap
 from ..tensor import Tensor
 
 Group = dict[str, Any]

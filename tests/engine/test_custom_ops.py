@@ -8,7 +8,7 @@ import pytest
 import minigrad as mg
 from minigrad.backend import xp
 from minigrad.check import check_op
-from minigrad.primitive import REGISTRY, Op
+from minigrad.op import REGISTRY, Op
 
 pytestmark = pytest.mark.usefixtures("scratch_ops")
 

@@ -15,7 +15,7 @@ from case import Case
 import minigrad as mg
 from minigrad import backend
 from minigrad.check import check_op
-from minigrad.primitive import REGISTRY, Op
+from minigrad.op import REGISTRY, Op
 
 
 def _load(path: Path) -> list[Case]:

@@ -1,0 +1,110 @@
+"""What an op is, as data: its forward, its rules, and the names of everything they take."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from .node import Node
+
+Rule = Callable[..., Any]
+
+
+class Op:
+    """A declared op: forward, rules, and the names of its inputs and parameters.
+
+    Attributes:
+        name: as in the registry and on drawings.
+        forward: the function on arrays.
+        inputs: names of the array arguments; a single one for an op that takes any number of arrays.
+        variadic: whether it takes any number of arrays.
+        defaults: parameters and their default values (``inspect.Parameter.empty`` where one must be given).
+        rules: for each input its rule, or ``None`` where the op is not differentiable in it.
+        joint: one rule for all inputs, returning a tuple, or ``None``.
+        keeps: for each rule, what it keeps, by name.
+        getters: for each rule, what picks these values out of those of a call.
+        mixing: for each input, whether it must agree in dtype with the others.
+        broadcasts: whether inputs of different shapes are broadcast.
+        simple: one or two inputs and no parameters.
+        outputs: whether the forward returns a tuple of arrays.
+    """
+
+    def __init__(self, forward: Callable[..., Any], *, outputs: bool, broadcasts: bool) -> None:
+        self.name = forward.__name__.strip("_")
+        self.forward = forward
+        self.doc = inspect.getdoc(forward) or ""
+        arguments = inspect.signature(forward).parameters.values()
+        arrays = [a for a in arguments if a.kind in (a.POSITIONAL_ONLY, a.VAR_POSITIONAL)]
+        self.inputs = [a.name for a in arrays]
+        self.optional = [a.default is None for a in arrays]
+        self.variadic = any(a.kind is a.VAR_POSITIONAL for a in arrays)
+        self.defaults = {a.name: a.default for a in arguments if a not in arrays}
+        self.required = [name for name, default in self.defaults.items() if default is inspect.Parameter.empty]
+        self.outputs, self.broadcasts = outputs, broadcasts
+        self.rules: list[Rule | None] = [None] * len(self.inputs)
+        self.joint: Rule | None = None
+        self.keeps: dict[Rule, tuple[str, ...]] = {}
+        self.mixing = [True] * len(self.inputs)
+        self.simple = not (self.defaults or self.variadic or outputs or any(self.optional)) and len(self.inputs) < 3
+        self.getters: list[Callable[..., tuple[Any, ...]]] = [_shapes_of] * len(self.inputs)
+        self.module = forward.__module__
+
+    def values(self) -> list[str]:
+        """The values of a call by name, in the order in which getters take them: inputs, output, parameters."""
+        return [*self.inputs, "out", *self.defaults]
+
+    def declare(self, rule: Rule) -> Callable[..., tuple[Any, ...]]:
+        """Note what a rule keeps, by the names of its arguments; returns what picks it out of a call's values.
+
+        The picker is compiled, ``lambda x, out, dim: (dim, shape_of(x))``: it runs at every call of the op, and this
+        is the quickest that Python has.
+        """
+        self.keeps[rule] = names = tuple(inspect.signature(rule).parameters)[1:]
+        values = [*self.values(), "needs"] if self.joint is rule else self.values()
+        shapes = {f"{name}_shape": f"{'shapes' if self.variadic else 'shape'}_of({name})" for name in self.inputs}
+        for name in names:
+            if name not in values and name not in shapes:
+                known = ", ".join([*values, *shapes])
+                raise ValueError(f"a rule of {self.name} asks for {name!r}; it can have {known}")
+        picked = "".join(shapes.get(name, name) + ", " for name in names)
+        namespace = {"shape_of": _shape_of, "shapes_of": _shapes_of}
+        picker: Callable[..., tuple[Any, ...]] = eval(  # noqa: S307 - made of the names of the op's own arguments
+            f"lambda {', '.join(values)}: ({picked})", namespace
+        )
+        return picker
+
+    def keeps_input(self, position: int, rules: Iterable[Rule]) -> bool:
+        """Whether one of these rules of the op keeps the array of an input."""
+        name = self.inputs[0 if self.variadic else position]
+        return any(name in self.keeps[rule] for rule in rules)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join([*self.inputs, *self.defaults])})>"
+
+
+def _shape_of(x: Any) -> tuple[int, ...]:
+    return getattr(x, "shape", ())
+
+
+def _shapes_of(xs: tuple[Any, ...]) -> tuple[tuple[int, ...], ...]:
+    return tuple([getattr(x, "shape", ()) for x in xs])
+
+
+REGISTRY: dict[str, Op] = {}  # every op by name, in order of declaration
+
+
+class Event(NamedTuple):
+    """What an observer sees.
+
+    ``phase`` is ``"forward"``: an op ran, and ``arrays`` are its outputs; ``"backward"``: ``arrays`` holds the gradient
+    that arrived at the op's output, its rules run next; or ``"rule"``: one of its rules ran, and ``arrays`` holds the
+    gradient (or ``None``) that it sends to the node ``source``. With ``create_graph`` these are tensors, and for an op
+    with several outputs what arrives are :class:`Slots`. ``node`` is ``None`` when nothing is recorded.
+    """
+
+    phase: str
+    op: Op
+    node: Node | None
+    arrays: tuple[Any, ...]
+    source: Node | None = None
