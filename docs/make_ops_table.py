@@ -30,18 +30,18 @@ What is not here is a composition of these, written as a plain function in the s
 
 
 def rules_of(tree: ast.Module) -> dict[str, dict[str, str]]:
-    """For every function that ``vjp`` or ``joint_vjp`` declares rules of: input name -> the rule's text."""
+    """For every function that ``defvjp`` or ``defvjp_joint`` declares rules of: input name -> the rule's text."""
     functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
     rules: dict[str, dict[str, str]] = {}
     for node in tree.body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             call = node.value
-            if isinstance(call.func, ast.Name) and call.func.id == "vjp":
+            if isinstance(call.func, ast.Name) and call.func.id == "defvjp":
                 target = ast.unparse(call.args[0])
                 rules.setdefault(target, {}).update({k.arg or "": rule_text(k.value, functions) for k in call.keywords})
         if isinstance(node, ast.FunctionDef):
             for decorator in node.decorator_list:
-                if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "joint_vjp":
+                if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "defvjp_joint":
                     rules[ast.unparse(decorator.args[0])] = {"all": body_text(node)}
     return rules
 

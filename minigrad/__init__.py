@@ -55,7 +55,7 @@ from .errors import (
     StateError as StateError,
 )
 from .graph import graph as graph
-from .primitive import joint_vjp as defvjp_joint, primitive as primitive, vjp as defvjp
+from .primitive import defvjp as defvjp, defvjp_joint as defvjp_joint, primitive as primitive
 from .tensor import Tensor as Tensor
 from .check import (
     CheckError as CheckError,

@@ -6,7 +6,7 @@ An op is a forward function on arrays and, beside it, one rule per input::
     def mul(x, y, /):
         return x * y
 
-    vjp(mul, x=lambda g, y: g * y, y=lambda g, x: g * x)
+    defvjp(mul, x=lambda g, y: g * y, y=lambda g, x: g * x)
 
 What stands before the slash is an array; what stands after it is a parameter and becomes data on the node. A rule
 gets the cotangent ``g`` of the output and names whatever else it needs, which is then kept for the backward pass,
@@ -60,7 +60,7 @@ def _declared(forward: Any, outputs: bool, broadcasts: bool) -> Any:
     return call
 
 
-def vjp(function: Callable[..., Any], /, **rules: Rule | None) -> None:
+def defvjp(function: Callable[..., Any], /, **rules: Rule | None) -> None:
     """Declare the rules of an op: for each input by name, ``rule(g, kept...)`` giving the gradient of that input.
 
     The name stands for vector-Jacobian product: with the op's Jacobian :math:`J`, a rule computes :math:`g^T J`
@@ -78,7 +78,7 @@ def vjp(function: Callable[..., Any], /, **rules: Rule | None) -> None:
     op.mixing = [rule is not None for rule in op.rules]
 
 
-def joint_vjp(function: Callable[..., Any], /) -> Callable[[F], F]:
+def defvjp_joint(function: Callable[..., Any], /) -> Callable[[F], F]:
     """Declare one rule for all inputs at once: it returns a tuple with a gradient, or ``None``, for each input.
 
     Among the names of what it keeps it may list ``needs``: a tuple of booleans, which inputs need a gradient.
@@ -87,7 +87,7 @@ def joint_vjp(function: Callable[..., Any], /) -> Callable[[F], F]:
     def declare(rule: F) -> F:
         op: Op = function.op  # type: ignore[attr-defined]
         if plain_call(op) is not None:
-            raise ValueError(f"{op.name}: an op of this signature has a rule for each input, declared with vjp")
+            raise ValueError(f"{op.name}: an op of this signature has a rule for each input, declared with defvjp")
         op.joint = rule
         op.getters[0] = op.declare(rule)
         return rule

@@ -15,7 +15,7 @@ from ..creation import tensor
 from ..errors import DtypeError, MinigradError, ShapeError
 from ..ops import activation, arithmetic, elementary, gathering, selection
 from ..ops import reduction as reductions
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 from ..tensor import Tensor
 from .module import Module
 
@@ -235,8 +235,8 @@ def _binary_cross_entropy(x: Any, y: Any, /) -> Tensor:
     return -(y * _floored_log(x) + (1 - y) * _floored_log(1 - x))
 
 
-vjp(_floored_log, x=lambda g, x: reductions.ratio(g, x))
-vjp(
+defvjp(_floored_log, x=lambda g, x: reductions.ratio(g, x))
+defvjp(
     _binary_cross_entropy,
     x=lambda g, x, y: g * (x - y) / selection.clamp(x * (1 - x), 1e-12),
     y=lambda g, x: g * (_floored_log(1 - x) - _floored_log(x)),

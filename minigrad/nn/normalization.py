@@ -10,7 +10,7 @@ from ..errors import ShapeError
 from ..ops import reduction
 from ..ops.arithmetic import sqrt
 from ..ops.shape import reshape
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 from ..tensor import Tensor
 from .module import Module, Parameter
 
@@ -34,7 +34,7 @@ def _normalize_rule(g: Any, x: Any, out: Any, dim: tuple[int, ...], eps: float) 
     return scale * (g - reduction.mean(g, dim, True) - out * reduction.mean(g * out, dim, True))
 
 
-vjp(normalize, x=_normalize_rule)
+defvjp(normalize, x=_normalize_rule)
 
 
 def layer_norm(

@@ -13,7 +13,7 @@ from .. import backend
 from ..backend import xp
 from ..errors import MinigradError
 from ..node import Handle
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 from .arithmetic import abs, floating
 from .elementary import erf, exp, expm1, tanh
 from .reduction import sum
@@ -36,8 +36,8 @@ def relu(x: Any, /) -> Tensor:
     return xp(x).maximum(x, 0)
 
 
-vjp(sigmoid, x=lambda g, out: g * (out - out * out))
-vjp(relu, x=lambda g, out: g * (out > 0))
+defvjp(sigmoid, x=lambda g, out: g * (out - out * out))
+defvjp(relu, x=lambda g, out: g * (out > 0))
 
 
 @primitive
@@ -70,11 +70,11 @@ def logsigmoid(x: Any, /) -> Tensor:
     return -xp(x).logaddexp(-floating(x), 0.0)
 
 
-vjp(leaky_relu, x=lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
-vjp(elu, x=lambda g, x, out, alpha: where(x > 0, g, g * (out + alpha)))
-vjp(softplus, x=lambda g, x, out, beta, threshold: where(x * beta > threshold, g, -g * expm1(out * -beta)))
-vjp(hardtanh, x=lambda g, x, min_val, max_val: where((x > min_val) & (x < max_val), g, 0.0))
-vjp(logsigmoid, x=lambda g, out: -g * expm1(out))  # 1 - sigma(x), with all its digits
+defvjp(leaky_relu, x=lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
+defvjp(elu, x=lambda g, x, out, alpha: where(x > 0, g, g * (out + alpha)))
+defvjp(softplus, x=lambda g, x, out, beta, threshold: where(x * beta > threshold, g, -g * expm1(out * -beta)))
+defvjp(hardtanh, x=lambda g, x, min_val, max_val: where((x > min_val) & (x < max_val), g, 0.0))
+defvjp(logsigmoid, x=lambda g, out: -g * expm1(out))  # 1 - sigma(x), with all its digits
 
 
 def selu(x: Any) -> Tensor:
@@ -145,8 +145,8 @@ def _nothing(x: Any, dim: int) -> Any:
     return floating(x).copy()
 
 
-vjp(softmax, x=lambda g, out, dim: out * (g - sum(g * out, dim, keepdim=True)))
-vjp(log_softmax, x=lambda g, out, dim: g - exp(out) * sum(g, dim, keepdim=True))  # type: ignore[has-type]
+defvjp(softmax, x=lambda g, out, dim: out * (g - sum(g * out, dim, keepdim=True)))
+defvjp(log_softmax, x=lambda g, out, dim: g - exp(out) * sum(g, dim, keepdim=True))  # type: ignore[has-type]
 
 
 # ---- dropout -----------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def _dropout(x: Any, keep: Any, /) -> Tensor:
     return x * keep
 
 
-vjp(_dropout, x=lambda g, keep: g * keep, keep=None)
+defvjp(_dropout, x=lambda g, keep: g * keep, keep=None)
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True) -> Tensor:

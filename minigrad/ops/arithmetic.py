@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import backend
 from ..backend import module_of, xp
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -81,15 +81,15 @@ def rsqrt(x: Any, /) -> Tensor:
     return 1.0 / xp(x).sqrt(floating(x))
 
 
-vjp(neg, x=lambda g: -g)
-vjp(add, x=lambda g: g, y=lambda g: g)
-vjp(sub, x=lambda g: g, y=lambda g: -g)
-vjp(mul, x=lambda g, y: g * y, y=lambda g, x: g * x)
-vjp(div, x=lambda g, y: g / y, y=lambda g, out, y: -g * out / y)
-vjp(square, x=lambda g, x: g * (2.0 * x))
-vjp(reciprocal, x=lambda g, out: -g * (out * out))
-vjp(sqrt, x=lambda g, out: g / (2.0 * out))
-vjp(rsqrt, x=lambda g, out: -0.5 * g * (out * out * out))
+defvjp(neg, x=lambda g: -g)
+defvjp(add, x=lambda g: g, y=lambda g: g)
+defvjp(sub, x=lambda g: g, y=lambda g: -g)
+defvjp(mul, x=lambda g, y: g * y, y=lambda g, x: g * x)
+defvjp(div, x=lambda g, y: g / y, y=lambda g, out, y: -g * out / y)
+defvjp(square, x=lambda g, x: g * (2.0 * x))
+defvjp(reciprocal, x=lambda g, out: -g * (out * out))
+defvjp(sqrt, x=lambda g, out: g / (2.0 * out))
+defvjp(rsqrt, x=lambda g, out: -0.5 * g * (out * out * out))
 
 
 def positive(x: Any) -> Tensor:
@@ -174,13 +174,13 @@ def _flat(g: Any) -> Any:
     return zero(g)
 
 
-vjp(zero, x=_flat)
-vjp(abs, x=lambda g, x: g * sign(x))
-vjp(sign, x=_flat)
-vjp(floor, x=_flat)
-vjp(ceil, x=_flat)
-vjp(trunc, x=_flat)
-vjp(round, x=_flat)
-vjp(floor_divide, x=_flat, y=_flat)
-vjp(remainder, x=lambda g: g, y=lambda g, x, y: -g * (x // y))
-vjp(fmod, x=lambda g: g, y=lambda g, x, y: -g * trunc(x / y))
+defvjp(zero, x=_flat)
+defvjp(abs, x=lambda g, x: g * sign(x))
+defvjp(sign, x=_flat)
+defvjp(floor, x=_flat)
+defvjp(ceil, x=_flat)
+defvjp(trunc, x=_flat)
+defvjp(round, x=_flat)
+defvjp(floor_divide, x=_flat, y=_flat)
+defvjp(remainder, x=lambda g: g, y=lambda g, x, y: -g * (x // y))
+defvjp(fmod, x=lambda g: g, y=lambda g, x, y: -g * trunc(x / y))

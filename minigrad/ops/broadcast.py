@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend import xp
 from ..errors import ShapeError
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 from .shape import sizes_of
 
 if TYPE_CHECKING:
@@ -55,5 +55,5 @@ def expand_as(x: Any, other: Any) -> Tensor:
     return broadcast_to(x, tuple(other.shape))
 
 
-vjp(broadcast_to, x=lambda g, x_shape: sum_to(g, x_shape))
-vjp(sum_to, x=lambda g, x_shape: broadcast_to(g, x_shape))
+defvjp(broadcast_to, x=lambda g, x_shape: sum_to(g, x_shape))
+defvjp(sum_to, x=lambda g, x_shape: broadcast_to(g, x_shape))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import backend
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -29,6 +29,6 @@ def to_device(x: Any, /, target: str, origin: str) -> Tensor:
     return backend.move(x, target)
 
 
-vjp(cast, x=lambda g: g)  # the engine brings a gradient to the dtype of its input
-vjp(clone, x=lambda g: g)
-vjp(to_device, x=lambda g, target, origin: to_device(g, target=origin, origin=target))
+defvjp(cast, x=lambda g: g)  # the engine brings a gradient to the dtype of its input
+defvjp(clone, x=lambda g: g)
+defvjp(to_device, x=lambda g, target, origin: to_device(g, target=origin, origin=target))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend import xp
 from ..errors import ShapeError
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -89,7 +89,7 @@ def diag(x: Any, diagonal: int = 0) -> Tensor:
     return _diagonal(x, diagonal)
 
 
-vjp(tril, x=lambda g, diagonal: tril(g, diagonal))
-vjp(triu, x=lambda g, diagonal: triu(g, diagonal))
-vjp(diagonal, x=lambda g, offset, dim1, dim2, x_shape: _diagonal_into(g, offset, dim1, dim2, x_shape))
-vjp(_diagonal_into, values=lambda g, offset, dim1, dim2: diagonal(g, offset, dim1, dim2))
+defvjp(tril, x=lambda g, diagonal: tril(g, diagonal))
+defvjp(triu, x=lambda g, diagonal: triu(g, diagonal))
+defvjp(diagonal, x=lambda g, offset, dim1, dim2, x_shape: _diagonal_into(g, offset, dim1, dim2, x_shape))
+defvjp(_diagonal_into, values=lambda g, offset, dim1, dim2: diagonal(g, offset, dim1, dim2))

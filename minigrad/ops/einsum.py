@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..backend import xp
 from ..errors import ShapeError
 from ..node import Handle
-from ..primitive import joint_vjp, primitive
+from ..primitive import defvjp_joint, primitive
 from .shape import dim_of
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _product(plan: tuple[Any, ...], x: Any, y: Any) -> Any:
     return out.reshape(left + columns).transpose(order)
 
 
-@joint_vjp(_einsum)
+@defvjp_joint(_einsum)
 def _einsum_rule(g: Any, operands: Any, equation: str, needs: tuple[bool, ...]) -> Any:
     return tuple(_gradient(g, i, operands, equation) if need else None for i, need in enumerate(needs))
 

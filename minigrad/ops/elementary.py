@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .. import backend
 from ..backend import module_of, xp
 from ..errors import DtypeError
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 from .arithmetic import floating, sqrt, zero
 from .selection import clamp, nan_to_num, where
 
@@ -59,8 +59,8 @@ def hypot(x: Any, y: Any, /) -> Tensor:
     return (module_of(x) or xp(y)).hypot(floating(x), floating(y))
 
 
-vjp(pow, x=_pow_x, y=_pow_y)
-vjp(
+defvjp(pow, x=_pow_x, y=_pow_y)
+defvjp(
     hypot,
     x=lambda g, x, out: g * (x / where(out == 0, 1.0, out)),
     y=lambda g, y, out: g * (y / where(out == 0, 1.0, out)),
@@ -123,14 +123,14 @@ def erf(x: Any, /) -> Tensor:
     return backend.of(x).erf(floating(x))
 
 
-vjp(exp, x=lambda g, out: g * out)
-vjp(expm1, x=lambda g, out: g * (out + 1.0))
-vjp(log, x=lambda g, x: g / x)
-vjp(log1p, x=lambda g, x: g / (x + 1.0))
-vjp(log2, x=lambda g, x: g / (x * math.log(2.0)))
-vjp(log10, x=lambda g, x: g / (x * math.log(10.0)))
-vjp(logaddexp, x=_share, y=lambda g, y, out: _share(g, x=y, out=out))
-vjp(erf, x=lambda g, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)))
+defvjp(exp, x=lambda g, out: g * out)
+defvjp(expm1, x=lambda g, out: g * (out + 1.0))
+defvjp(log, x=lambda g, x: g / x)
+defvjp(log1p, x=lambda g, x: g / (x + 1.0))
+defvjp(log2, x=lambda g, x: g / (x * math.log(2.0)))
+defvjp(log10, x=lambda g, x: g / (x * math.log(10.0)))
+defvjp(logaddexp, x=_share, y=lambda g, y, out: _share(g, x=y, out=out))
+defvjp(erf, x=lambda g, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)))
 
 
 # ---- trigonometric and hyperbolic --------------------------------------------------------------------------------
@@ -220,16 +220,16 @@ def _atan2(g: Any, side: Any, y: Any, x: Any) -> Any:
     return g * (side / r / r)
 
 
-vjp(sin, x=lambda g, x: g * cos(x))
-vjp(cos, x=lambda g, x: -g * sin(x))
-vjp(tan, x=lambda g, out: g * (1.0 + out * out))
-vjp(asin, x=lambda g, x: g / sqrt((1.0 - x) * (1.0 + x)))
-vjp(acos, x=lambda g, x: -g / sqrt((1.0 - x) * (1.0 + x)))
-vjp(atan, x=lambda g, x: g / hypot(x, 1.0) / hypot(x, 1.0))
-vjp(sinh, x=lambda g, x: g * cosh(x))
-vjp(cosh, x=lambda g, x: g * sinh(x))
-vjp(tanh, x=lambda g, out: g - g * (out * out))
-vjp(asinh, x=lambda g, x: g / hypot(x, 1.0))
-vjp(acosh, x=lambda g, x: g / (sqrt(x - 1.0) * sqrt(x + 1.0)))  # type: ignore[has-type]
-vjp(atanh, x=lambda g, x: g / ((1.0 - x) * (1.0 + x)))
-vjp(atan2, y=lambda g, y, x: _atan2(g, x, y, x), x=lambda g, y, x: _atan2(g, -y, y, x))
+defvjp(sin, x=lambda g, x: g * cos(x))
+defvjp(cos, x=lambda g, x: -g * sin(x))
+defvjp(tan, x=lambda g, out: g * (1.0 + out * out))
+defvjp(asin, x=lambda g, x: g / sqrt((1.0 - x) * (1.0 + x)))
+defvjp(acos, x=lambda g, x: -g / sqrt((1.0 - x) * (1.0 + x)))
+defvjp(atan, x=lambda g, x: g / hypot(x, 1.0) / hypot(x, 1.0))
+defvjp(sinh, x=lambda g, x: g * cosh(x))
+defvjp(cosh, x=lambda g, x: g * sinh(x))
+defvjp(tanh, x=lambda g, out: g - g * (out * out))
+defvjp(asinh, x=lambda g, x: g / hypot(x, 1.0))
+defvjp(acosh, x=lambda g, x: g / (sqrt(x - 1.0) * sqrt(x + 1.0)))  # type: ignore[has-type]
+defvjp(atanh, x=lambda g, x: g / ((1.0 - x) * (1.0 + x)))
+defvjp(atan2, y=lambda g, y, x: _atan2(g, x, y, x), x=lambda g, y, x: _atan2(g, -y, y, x))

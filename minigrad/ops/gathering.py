@@ -13,7 +13,7 @@ import numpy
 from .. import backend
 from ..backend import xp
 from ..errors import ShapeError
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 from .broadcast import broadcast_to
 from .indexing import _getitem, _index_put, place_into_zeros, plain_index
 from .selection import where
@@ -164,7 +164,7 @@ def _embedding_back(g: Any, weight_shape: tuple[int, ...], indices: Any, padding
     return place_into_zeros(g, indices, weight_shape)
 
 
-vjp(_embedding, weight=_embedding_back)
+defvjp(_embedding, weight=_embedding_back)
 
 
 def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor:

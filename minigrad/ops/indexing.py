@@ -9,7 +9,7 @@ import numpy
 from .. import backend
 from ..backend import xp
 from ..node import Handle
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 from .broadcast import sum_to
 from .selection import where
 from .shape import _reshape
@@ -70,8 +70,8 @@ def place_into_zeros(values: Any, /, index: Any, shape: tuple[int, ...]) -> Tens
     return out
 
 
-vjp(_getitem, x=lambda g, index, x_shape: place_into_zeros(g, index, x_shape))
-vjp(place_into_zeros, values=lambda g, index: _getitem(g, index))
+defvjp(_getitem, x=lambda g, index, x_shape: place_into_zeros(g, index, x_shape))
+defvjp(place_into_zeros, values=lambda g, index: _getitem(g, index))
 
 
 def getitem(x: Any, index: Any) -> Tensor:
@@ -133,7 +133,7 @@ def _put_back_values(g: Any, values_shape: tuple[int, ...], index: Any, accumula
     return taken if surplus <= 0 else _reshape(sum_to(taken, values_shape[surplus:]), values_shape)
 
 
-vjp(_index_put, x=_put_back_x, values=_put_back_values)
+defvjp(_index_put, x=_put_back_x, values=_put_back_values)
 
 
 def index_put(x: Any, indices: Any, values: Any, accumulate: bool = False) -> Tensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend import xp
 from ..errors import ShapeError
-from ..primitive import joint_vjp, primitive, vjp
+from ..primitive import defvjp_joint, primitive, defvjp
 from .shape import dim_of, reshape
 
 if TYPE_CHECKING:
@@ -177,16 +177,16 @@ def unbind(x: Any, /, dim: int = 0) -> tuple[Tensor, ...]:
     return tuple([x[(*head, i, ...)] for i in range(x.shape[dim])])
 
 
-vjp(_split, x=lambda g, dim: _concat(*g, dim=dim))
-vjp(unbind, x=lambda g, dim: _stack(*g, dim=dim % (len(g.shape[0]) + 1)))
+defvjp(_split, x=lambda g, dim: _concat(*g, dim=dim))
+defvjp(unbind, x=lambda g, dim: _stack(*g, dim=dim % (len(g.shape[0]) + 1)))
 
 
-@joint_vjp(_concat)
+@defvjp_joint(_concat)
 def _split_back(g: Any, xs_shape: tuple[tuple[int, ...], ...], dim: int) -> tuple[Any, ...]:
     dim = dim % len(g.shape)
     return _split(g, tuple(shape[dim] for shape in xs_shape), dim)
 
 
-@joint_vjp(_stack)
+@defvjp_joint(_stack)
 def _unbind_back(g: Any, dim: int) -> tuple[Any, ...]:
     return unbind(g, dim)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ShapeError
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 from .shape import squeeze, unsqueeze
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ def _matmul_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
     return _row_product(x, g) if len(y_shape) == 2 else matmul(mT(x), g)
 
 
-vjp(matmul, x=_matmul_x, y=_matmul_y)
-vjp(mT, x=lambda g: mT(g))
-vjp(_row_product, x=lambda g, y: matmul(y, mT(g)), y=lambda g, x: matmul(x, g))
+defvjp(matmul, x=_matmul_x, y=_matmul_y)
+defvjp(mT, x=lambda g: mT(g))
+defvjp(_row_product, x=lambda g, y: matmul(y, mT(g)), y=lambda g, x: matmul(x, g))
 
 
 @primitive
@@ -126,7 +126,7 @@ def _linear_misfit(x: tuple[int, ...], weight: tuple[int, ...], bias: tuple[int,
     return f"bias must have shape ({weight[0]},) for weight (out, in) = {weight}, not {bias}"
 
 
-vjp(
+defvjp(
     linear,
     x=lambda g, weight: matmul(g, weight),
     weight=lambda g, x: _row_product(g, x),
@@ -147,7 +147,7 @@ def outer(x: Any, y: Any, /) -> Tensor:
     return x[:, None] * y
 
 
-vjp(outer, x=lambda g, y: matmul(g, y), y=lambda g, x: matmul(x, g))
+defvjp(outer, x=lambda g, y: matmul(g, y), y=lambda g, x: matmul(x, g))
 
 
 # ---- PyTorch's names for special cases ---------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..backend import xp
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 from .arithmetic import abs, floating, zero
 from .ordering import amax, amin
 from .reduction import Dim, accumulator, axes, ratio, spread, sum
@@ -91,6 +91,6 @@ def _norm_rule(g: Any, x: Any, out: Any, p: float, *how: Any) -> Any:
     return spread(g, x.shape, *how) * _signed_power(ratio(x, spread(out, x.shape, *how)), p - 1.0)
 
 
-vjp(_norm, x=lambda g, x, out, p, dim, keepdim: _norm_rule(g, x, out, p, dim, keepdim))
-vjp(_abs_power, x=lambda g, x, p: g * (p * _signed_power(x, p - 1.0)) if p else zero(g))
-vjp(_signed_power, x=lambda g, x, p: g * (p * _abs_power(x, p - 1.0)) if p else zero(g))
+defvjp(_norm, x=lambda g, x, out, p, dim, keepdim: _norm_rule(g, x, out, p, dim, keepdim))
+defvjp(_abs_power, x=lambda g, x, p: g * (p * _signed_power(x, p - 1.0)) if p else zero(g))
+defvjp(_signed_power, x=lambda g, x, p: g * (p * _abs_power(x, p - 1.0)) if p else zero(g))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..backend import xp
 from ..errors import ShapeError
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 from .reduction import Dim, axes, kept, spread
 from .selection import maximum, minimum
 from .shape import dim_of
@@ -64,8 +64,8 @@ def _extreme_rule(g: Any, x: Any, out: Any, dim: Any, keepdim: bool) -> Any:
     return spread(g, x.shape, dim, keepdim) * _shares(x, out, dim, keepdim)
 
 
-vjp(amax, x=_extreme_rule)
-vjp(amin, x=_extreme_rule)
+defvjp(amax, x=_extreme_rule)
+defvjp(amin, x=_extreme_rule)
 
 
 @primitive
@@ -143,8 +143,8 @@ def _returned(values: Any, indices: Any, /, dim: int, shape: tuple[int, ...]) ->
     return out
 
 
-vjp(_chosen, x=lambda g, indices, dim, x_shape: _returned(g, indices, dim, x_shape), indices=None)
-vjp(_returned, values=lambda g, indices, dim: _chosen(g, indices, dim), indices=None)
+defvjp(_chosen, x=lambda g, indices, dim, x_shape: _returned(g, indices, dim, x_shape), indices=None)
+defvjp(_returned, values=lambda g, indices, dim: _chosen(g, indices, dim), indices=None)
 
 
 def _at(x: Any, indices: Any, dim: int) -> Ordered:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import backend
 from ..backend import xp
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 from .arithmetic import floating
 from .selection import where
 from .shape import dim_of
@@ -109,9 +109,9 @@ def mean(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
     return settled(result, x) if wide else result
 
 
-vjp(spread, x=lambda g, dim, keepdim: sum(g, dim, keepdim))
-vjp(sum, x=lambda g, x_shape, dim, keepdim: spread(g, x_shape, dim, keepdim))
-vjp(mean, x=lambda g, x_shape, dim, keepdim: spread(g / (count(x_shape, dim) or 1), x_shape, dim, keepdim))
+defvjp(spread, x=lambda g, dim, keepdim: sum(g, dim, keepdim))
+defvjp(sum, x=lambda g, x_shape, dim, keepdim: spread(g, x_shape, dim, keepdim))
+defvjp(mean, x=lambda g, x_shape, dim, keepdim: spread(g / (count(x_shape, dim) or 1), x_shape, dim, keepdim))
 
 
 # ---- variance ----------------------------------------------------------------------------------------------------
@@ -175,9 +175,9 @@ def _var_rule(g: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any
     return spread(g * (2.0 / free if free > 0 else math.nan), x.shape, dim, keepdim) * _centred(x, dim)
 
 
-vjp(_centred, x=lambda g, dim: _centred(g, dim))
-vjp(var, x=_var_rule)
-vjp(
+defvjp(_centred, x=lambda g, dim: _centred(g, dim))
+defvjp(var, x=_var_rule)
+defvjp(
     std,
     x=lambda g, x, out, dim, correction, keepdim: _var_rule(ratio(g, 2.0 * out), x, dim, correction, keepdim),
 )
@@ -216,8 +216,8 @@ def _finite(x: Any) -> Any:
     return xp(x).clip(x, -largest, largest)
 
 
-vjp(_exp_below, x=lambda g, out: g * out, top=lambda g, out: -(g * out))
-vjp(
+defvjp(_exp_below, x=lambda g, out: g * out, top=lambda g, out: -(g * out))
+defvjp(
     logsumexp,
     x=lambda g, x, out, dim, keepdim: (
         spread(g, x.shape, dim, keepdim) * _exp_below(x, spread(out, x.shape, dim, keepdim))  # type: ignore[has-type]

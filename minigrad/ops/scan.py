@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..backend import xp
-from ..primitive import joint_vjp, primitive, vjp
+from ..primitive import defvjp_joint, primitive, defvjp
 from .reduction import Dim, accumulator, axes, settled, spread
 from .shape import dim_of
 
@@ -75,9 +75,9 @@ def diff(x: Any, n: int = 1, dim: int = -1) -> Tensor:
     return x
 
 
-vjp(cumsum, x=lambda g, dim, reverse: cumsum(g, dim, not reverse))
-vjp(_diff, x=lambda g, dim, x_shape: _undiff(g, dim, x_shape))
-vjp(_undiff, x=lambda g, dim: _diff(g, dim))
+defvjp(cumsum, x=lambda g, dim, reverse: cumsum(g, dim, not reverse))
+defvjp(_diff, x=lambda g, dim, x_shape: _undiff(g, dim, x_shape))
+defvjp(_undiff, x=lambda g, dim: _diff(g, dim))
 
 
 # ---- products ----------------------------------------------------------------------------------------------------
@@ -159,12 +159,12 @@ def _cumprod_rule(g: Any, x: Any, out: Any, dim: int, reverse: bool) -> Any:
     return _shift(out, dim, reverse, 1.0) * following
 
 
-vjp(prod, x=_prod_rule)
-vjp(cumprod, x=_cumprod_rule)
-vjp(_shift, x=lambda g, dim, back: _shift(g, dim, not back))
+defvjp(prod, x=_prod_rule)
+defvjp(cumprod, x=_cumprod_rule)
+defvjp(_shift, x=lambda g, dim, back: _shift(g, dim, not back))
 
 
-@joint_vjp(_recurrence)
+@defvjp_joint(_recurrence)
 def _recurrence_rule(g: Any, a: Any, out: Any, dim: int, reverse: bool) -> Any:
     following = _recurrence(_shift(a, dim, not reverse), g, dim, not reverse)
     return following * _shift(out, dim, reverse), following

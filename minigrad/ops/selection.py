@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..backend import module_of, xp
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -140,7 +140,7 @@ def where(condition: Any, x: Any, y: Any, /) -> Tensor:
     return (module_of(condition) or module_of(x) or xp(y)).where(condition, x, y)
 
 
-vjp(
+defvjp(
     where,
     condition=None,
     x=lambda g, condition: where(condition, g, 0.0),
@@ -178,8 +178,8 @@ def _winner(g: Any, x: Any, y: Any) -> Any:
     return where(x < y, 0.0, where(x == y, 0.5 * g, g))
 
 
-vjp(maximum, x=_winner, y=lambda g, x, y: _winner(g, y, x))
-vjp(minimum, x=lambda g, x, y: _winner(g, y, x), y=_winner)
+defvjp(maximum, x=_winner, y=lambda g, x, y: _winner(g, y, x))
+defvjp(minimum, x=lambda g, x, y: _winner(g, y, x), y=_winner)
 
 
 @primitive(broadcasts=True)
@@ -208,7 +208,7 @@ def _above(x: Any, low: Any = None, high: Any = None, /) -> Tensor:
     return x > high if low is None else (x > high) | (high < low)
 
 
-vjp(
+defvjp(
     _clamp,
     x=lambda g, x, low, high: where(_within(x, low, high), g, 0.0),
     low=lambda g, x, low, high: where(_below(x, low, high), g, 0.0),
@@ -246,4 +246,4 @@ def nan_to_num(x: Any, /, nan: float = 0.0, posinf: float | None = None, neginf:
     return xp(x).nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
-vjp(nan_to_num, x=lambda g, x: where(isfinite(x), g, 0.0))
+defvjp(nan_to_num, x=lambda g, x: where(isfinite(x), g, 0.0))

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ShapeError
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -118,10 +118,10 @@ def unsqueeze(x: Any, /, dim: int) -> Tensor:
     return x[(slice(None),) * dim_of((*x.shape, 1), dim) + (None,)]
 
 
-vjp(_reshape, x=lambda g, x_shape: _reshape(g, x_shape))
-vjp(flatten, x=lambda g, x_shape: _reshape(g, x_shape))
-vjp(squeeze, x=lambda g, x_shape: _reshape(g, x_shape))
-vjp(unsqueeze, x=lambda g, x_shape: _reshape(g, x_shape))
+defvjp(_reshape, x=lambda g, x_shape: _reshape(g, x_shape))
+defvjp(flatten, x=lambda g, x_shape: _reshape(g, x_shape))
+defvjp(squeeze, x=lambda g, x_shape: _reshape(g, x_shape))
+defvjp(unsqueeze, x=lambda g, x_shape: _reshape(g, x_shape))
 
 
 # ---- another order of dims ---------------------------------------------------------------------------------------
@@ -181,5 +181,5 @@ def movedim(x: Any, source: int | tuple[int, ...], destination: int | tuple[int,
     return _permute(x, tuple(moved[i] if i in moved else next(rest) for i in range(len(x.shape))))
 
 
-vjp(transpose, x=lambda g, dim0, dim1: transpose(g, dim0, dim1))
-vjp(_permute, x=lambda g, dims: _permute(g, _back(dims)))
+defvjp(transpose, x=lambda g, dim0, dim1: transpose(g, dim0, dim1))
+defvjp(_permute, x=lambda g, dims: _permute(g, _back(dims)))

@@ -10,7 +10,7 @@ from .. import backend
 from ..backend import xp
 from ..errors import ShapeError
 from ..node import Handle
-from ..primitive import primitive, vjp
+from ..primitive import primitive, defvjp
 from .broadcast import expand, sum_to
 from .gathering import index_select
 from .shape import dim_of, flatten, reshape, sizes_of, unsqueeze
@@ -36,7 +36,7 @@ def _untile(g: Any, x_shape: tuple[int, ...], repeats: tuple[int, ...]) -> Any:
     return reshape(summed, x_shape)
 
 
-vjp(_tile, x=_untile)
+defvjp(_tile, x=_untile)
 
 
 def repeat(x: Any, *sizes: Any) -> Tensor:
@@ -107,7 +107,7 @@ def _pad(x: Any, /, pad: tuple[int, ...], value: float = 0.0) -> Tensor:
     return out
 
 
-vjp(_pad, x=lambda g, pad: _pad(g, tuple(-n for n in pad)))  # padding with zeros and cutting undo each other
+defvjp(_pad, x=lambda g, pad: _pad(g, tuple(-n for n in pad)))  # padding with zeros and cutting undo each other
 
 
 def pad(x: Any, pad: tuple[int, ...], mode: str = "constant", value: float = 0.0) -> Tensor:
@@ -179,5 +179,5 @@ def _opposite(shifts: int | tuple[int, ...]) -> int | tuple[int, ...]:
     return -shifts if isinstance(shifts, int) else tuple(-n for n in shifts)
 
 
-vjp(_flip, x=lambda g, dims: _flip(g, dims))
-vjp(roll, x=lambda g, shifts, dims: roll(g, _opposite(shifts), dims))
+defvjp(_flip, x=lambda g, dims: _flip(g, dims))
+defvjp(roll, x=lambda g, shifts, dims: roll(g, _opposite(shifts), dims))
