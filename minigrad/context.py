@@ -76,7 +76,7 @@ class Context:
         return Context(self.grad, Scope(self.scope, name, step), self.observers, self.device)
 
 
-_current: ContextVar[Context] = ContextVar("minigrad_context", default=Context())
+_current: ContextVar[Context] = ContextVar("minigrad_context", default=Context())  # noqa: B039 - never changed
 current = _current.get
 enter, leave = _current.set, _current.reset
 

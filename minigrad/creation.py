@@ -7,9 +7,9 @@ from typing import Any
 import numpy
 
 from . import backend
+from .call import wrap
 from .context import current
 from .errors import DtypeError
-from .call import wrap
 from .tensor import Tensor
 
 

@@ -23,9 +23,9 @@ import numpy
 
 from . import backend
 from .context import Scope
+from .edges import OUTPUT, Joint
 from .errors import GraphError
 from .node import Handle, Node, location
-from .edges import OUTPUT, Joint
 from .op import Op
 
 Plain = Any  # None, a number, a string, or a tuple of these

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from . import backend
+from .call import record, source_of, wrap
 from .context import Context, Mode, current, is_grad_enabled
+from .edges import Joint
 from .engine import propagate
 from .errors import GraphError
 from .node import Handle, Node, next_number
-from .call import record, source_of, wrap
-from .edges import Joint
 from .op import Op, Rule
 
 Function = Callable[..., Any]

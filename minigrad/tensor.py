@@ -1,13 +1,12 @@
 """Tensor: a thin handle on an array and the node that made it.
 
 The methods that compute are the ops themselves, named in one table at the end of the class: an op is a plain
-function, so as a class attribute it is a method. What else stands here is what makes a tensor behave like an array
-in a Python session.
+function, so as a class attribute it is a method. What a tensor shares with any array stands in
+:class:`minigrad.array_handle.ArrayHandle`.
 """
 
 from __future__ import annotations
 
-import builtins
 import copy
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +14,8 @@ from typing import Any
 import numpy
 
 from . import backend, engine
+from .array_handle import ArrayHandle
+from .call import make_handles_of, wrap
 from .errors import DtypeError, GraphError, MinigradError
 from .node import Array, Handle, Leaf, Node
 from .ops import (
@@ -36,20 +37,15 @@ from .ops import (
     shape as shape_ops,
     tiling,
 )
-from .call import make_handles_of, wrap
-
-NumpyArray = numpy.ndarray[Any, Any]
 
 
-class Tensor(Handle):
+class Tensor(ArrayHandle):
     """An n-dimensional array that remembers how it was computed.
 
     Make one with :func:`minigrad.tensor` and its relatives; every op returns one.
     """
 
     __slots__ = ()
-
-    __array_ufunc__ = None  # NumPy operands leave the operator to the tensor: array * tensor is a tensor
 
     # ---- the array ------------------------------------------------------------------------------------------
 
@@ -75,54 +71,6 @@ class Tensor(Handle):
         for node in (self._node, self._constant):
             if isinstance(node, Leaf):
                 node.mark_changed(self._data)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Sizes of the dimensions."""
-        shape: tuple[int, ...] = self._data.shape
-        return shape
-
-    @property
-    def dtype(self) -> numpy.dtype[Any]:
-        """Type of the elements."""
-        dtype: numpy.dtype[Any] = self._data.dtype
-        return dtype
-
-    @property
-    def device(self) -> backend.device:
-        """Where the array lives."""
-        return backend.device(backend.of(self._data).device_of(self._data))
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return len(self._data.shape)
-
-    def dim(self) -> int:
-        """Number of dimensions."""
-        return len(self._data.shape)
-
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dimension."""
-        return self.shape if dim is None else self.shape[dim]
-
-    def numel(self) -> int:
-        """Number of elements."""
-        return int(self._data.size)
-
-    def numpy(self) -> NumpyArray:
-        """The values as a NumPy array: no copy on the host (so read-only for a result), a copy from a device."""
-        return backend.of(self._data).to_host(self._data)
-
-    def item(self) -> Any:
-        """The value of a tensor of one element, as a Python number."""
-        if self._data.size != 1:
-            raise MinigradError(f"item() is for tensors of one element; this one has shape {self.shape}")
-        return self._data.item()
-
-    def tolist(self) -> Any:
-        """The values as nested lists of Python numbers."""
-        return self.numpy().tolist()
 
     # ---- the graph ------------------------------------------------------------------------------------------
 
@@ -158,16 +106,6 @@ class Tensor(Handle):
         """Set ``requires_grad`` and return the tensor."""
         self.requires_grad = requires_grad
         return self
-
-    @property
-    def name(self) -> str | None:
-        """A name for errors and drawings. Assignable."""
-        node = self._node or self._constant
-        return node.name if node is not None else None
-
-    @name.setter
-    def name(self, name: str | None) -> None:
-        (self._node or self.constant()).ensure_extra().name = name
 
     @property
     def grad(self) -> Tensor | None:
@@ -272,63 +210,15 @@ class Tensor(Handle):
         """As booleans."""
         return self.to(backend.bool_)
 
-    def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> NumpyArray:
-        if backend.of(self._data).kind != "cpu":
-            raise MinigradError("a tensor on a GPU is not turned into a NumPy array unasked: use x.numpy()")
-        return numpy.array(self._data, dtype=dtype, copy=copy)
-
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        array = self._data if backend.is_writable(self._data) else self._data.copy()
-        return array.__dlpack__(**kwargs)
-
-    def __dlpack_device__(self) -> Any:
-        return self._data.__dlpack_device__()
-
     # ---- a good citizen of Python ---------------------------------------------------------------------------
-
-    def __repr__(self) -> str:
-        values = numpy.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=200, edgeitems=3)
-        notes = [f"shape={self.shape}", f"dtype={self.dtype}", f"device={self.device}"]
-        if self.name:
-            notes.append(f"name={self.name!r}")
-        if self._node is not None:
-            notes.append(f"op={self._node.op.name}" if self._node.op is not None else "requires_grad=True")
-        separator = ",\n       " if "\n" in values else ", "
-        return f"tensor({values}{separator}{', '.join(notes)})"
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("len() of a 0-d tensor")
-        return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
             raise TypeError("iteration over a 0-d tensor")
         return iter(joining.unbind(self))
 
-    def __contains__(self, value: Any) -> builtins.bool:
-        return bool((self._data == (value._data if isinstance(value, Handle) else value)).any())
-
-    def __float__(self) -> builtins.float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        if self._data.dtype.kind not in "iu":
-            raise TypeError(f"only integer tensors of one element can be an index, not {self.dtype}")
-        return int(self.item())
-
-    def __bool__(self) -> builtins.bool:
-        if self._data.size != 1:
-            raise MinigradError(
-                f"the truth of a tensor of shape {self.shape} is not one answer: use .any() or .all(), or compare .item()"
-            )
-        return bool(self._data.item())
-
     def __hash__(self) -> int:
-        return object.__hash__(self)
+        return object.__hash__(self)  # by identity, although == compares elements
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise GraphError(

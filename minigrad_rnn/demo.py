@@ -20,7 +20,16 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.files import replace_file
 
-from .language import CharacterModel, Corpus, CountModel, TextError, bits_per_character, builtin_text, generate, read_text
+from .language import (
+    CharacterModel,
+    Corpus,
+    CountModel,
+    TextError,
+    bits_per_character,
+    builtin_text,
+    generate,
+    read_text,
+)
 from .language.corpus import windows
 
 DRAWN_STEPS = 3  # of the unrolled network in the drawing: enough to see it repeat, few enough to read
@@ -72,7 +81,8 @@ def run(options: Options) -> bool:
     held_out = mg.tensor(corpus.held_out)
     source = "Python's language reference" if options.text is None else str(options.text)
     print(f"text      {source}: {len(text):,} characters, {len(corpus.vocabulary)} different, last 10 % held out")
-    print(f"model     embedding, LSTM {options.hidden} x {options.layers}, linear: {model.count_parameters():,} parameters")
+    size = f"LSTM {options.hidden} x {options.layers}"
+    print(f"model     embedding, {size}, linear: {model.count_parameters():,} parameters")
     before = bits_per_character(model, held_out)
 
     result = train(model, mg.tensor(corpus.train), options)
@@ -123,11 +133,8 @@ def train(model: CharacterModel, numbers: mg.Tensor, options: Options) -> Run:
                 result.bits.append(loss.item() / math.log(2))
                 result.characters += window.targets.numel()
                 recent = result.bits[-50:]
-                bar.set_postfix_str(
-                    f"{sum(recent) / len(recent):.3f} bits/char, {result.characters / (time.perf_counter() - started):,.0f}"
-                    " tokens/s",
-                    refresh=False,
-                )
+                speed = result.characters / (time.perf_counter() - started)
+                bar.set_postfix_str(f"{sum(recent) / len(recent):.3f} bits/char, {speed:,.0f} tokens/s", refresh=False)
                 bar.update(min(1 if options.steps else time.perf_counter() - started - bar.n, total - bar.n))
         except KeyboardInterrupt:
             result.stopped = True

@@ -10,14 +10,8 @@ For the tests of minigrad itself and for ops and modules of your own::
 from .contract import check_op as check_op
 from .gradients import (
     CheckError as CheckError,
-)
-from .gradients import (
     GradcheckError as GradcheckError,
-)
-from .gradients import (
     gradcheck as gradcheck,
-)
-from .gradients import (
     gradgradcheck as gradgradcheck,
 )
 from .modules import check_module as check_module

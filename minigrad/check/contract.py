@@ -11,10 +11,10 @@ from typing import Any
 import numpy
 
 from .. import backend
+from ..call import wrap
 from ..context import current, enable_grad
 from ..engine import grad
 from ..errors import MinigradError
-from ..call import wrap
 from ..tensor import Tensor
 from .gradients import (
     CheckError,

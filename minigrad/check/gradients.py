@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import numpy
 
 from .. import backend
+from ..call import wrap
 from ..context import enable_grad
 from ..engine import grad
 from ..errors import DtypeError, MinigradError, describe
-from ..call import wrap
 from ..tensor import Tensor
 
 Function = Callable[..., Any]

@@ -104,7 +104,8 @@ def _in_process(dot: str, format: str, tried: list[str]) -> bytes | None:
         with _heard() as said:
             picture: bytes = pygraphviz.AGraph(string=dot).draw(prog="dot", format=format)
     except Exception as error:
-        raise RenderError(f"pygraphviz failed: {type(error).__name__}: {error}\n{''.join(said)}".rstrip(), dot) from error
+        reason = f"{type(error).__name__}: {error}\n{''.join(said)}".rstrip()
+        raise RenderError(f"pygraphviz failed: {reason}", dot) from error
     return picture
 
 

@@ -9,9 +9,9 @@ import numpy
 
 from .. import backend
 from ..context import current, observe
+from ..edges import Joint
 from ..errors import GraphError
 from ..node import Handle, Node, user_line
-from ..edges import Joint
 from ..op import Event
 
 

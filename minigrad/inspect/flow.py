@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from .. import backend
 from ..context import no_grad, observe
+from ..edges import Slots
 from ..engine import propagate
 from ..errors import GraphError
 from ..graph import Graph, align, graph, numbered
 from ..node import Handle
-from ..edges import Slots
 from ..op import Event
 
 BAR = 24  # characters of the longest bar

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import is_array, of, xp
+from ..call import wrap
 from ..errors import DtypeError, ShapeError
 from ..ops.activation import (
     dropout,
@@ -26,7 +27,6 @@ from ..ops.activation import (
 from ..ops.elementary import tanh
 from ..ops.gathering import embedding
 from ..ops.linalg import linear
-from ..call import wrap
 from ..tensor import Tensor
 from .losses import (
     binary_cross_entropy,

@@ -13,9 +13,8 @@ from .. import backend
 from ..backend import xp
 from ..creation import tensor
 from ..errors import DtypeError, MinigradError, ShapeError
-from ..ops import activation, arithmetic, elementary, gathering, selection
-from ..ops import reduction as reductions
-from ..primitive import primitive, defvjp
+from ..ops import activation, arithmetic, elementary, gathering, reduction as reductions, selection
+from ..primitive import defvjp, primitive
 from ..tensor import Tensor
 from .module import Module
 

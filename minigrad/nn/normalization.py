@@ -10,7 +10,7 @@ from ..errors import ShapeError
 from ..ops import reduction
 from ..ops.arithmetic import sqrt
 from ..ops.shape import reshape
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 from ..tensor import Tensor
 from .module import Module, Parameter
 

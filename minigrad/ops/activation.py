@@ -13,7 +13,7 @@ from .. import backend
 from ..backend import xp
 from ..errors import MinigradError
 from ..node import Handle
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 from .arithmetic import abs, floating
 from .elementary import erf, exp, expm1, tanh
 from .reduction import sum

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import backend
 from ..backend import module_of, xp
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend import xp
 from ..errors import ShapeError
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 from .shape import sizes_of
 
 if TYPE_CHECKING:

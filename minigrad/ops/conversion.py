@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import backend
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -24,7 +24,7 @@ def clone(x: Any, /) -> Tensor:
 
 
 @primitive
-def to_device(x: Any, /, target: str, origin: str) -> Tensor:
+def to_device(x: Any, /, target: str, origin: str) -> Tensor:  # noqa: ARG001 - for the rule
     """``x`` on device ``target``; ``origin`` is where it is now, and where its gradient goes back to."""
     return backend.move(x, target)
 

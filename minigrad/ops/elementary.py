@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .. import backend
 from ..backend import module_of, xp
 from ..errors import DtypeError
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 from .arithmetic import floating, sqrt, zero
 from .selection import clamp, nan_to_num, where
 

@@ -13,7 +13,7 @@ import numpy
 from .. import backend
 from ..backend import xp
 from ..errors import ShapeError
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 from .broadcast import broadcast_to
 from .indexing import _getitem, _index_put, place_into_zeros, plain_index
 from .selection import where

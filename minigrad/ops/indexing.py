@@ -9,7 +9,7 @@ import numpy
 from .. import backend
 from ..backend import xp
 from ..node import Handle
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 from .broadcast import sum_to
 from .selection import where
 from .shape import _reshape

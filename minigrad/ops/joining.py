@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend import xp
 from ..errors import ShapeError
-from ..primitive import defvjp_joint, primitive, defvjp
+from ..primitive import defvjp, defvjp_joint, primitive
 from .shape import dim_of, reshape
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ShapeError
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 from .shape import squeeze, unsqueeze
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..backend import xp
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 from .arithmetic import abs, floating, zero
 from .ordering import amax, amin
 from .reduction import Dim, accumulator, axes, ratio, spread, sum

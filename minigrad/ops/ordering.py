@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..backend import xp
 from ..errors import ShapeError
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 from .reduction import Dim, axes, kept, spread
 from .selection import maximum, minimum
 from .shape import dim_of

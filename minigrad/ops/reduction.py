@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import backend
 from ..backend import xp
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 from .arithmetic import floating
 from .selection import where
 from .shape import dim_of

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..backend import xp
-from ..primitive import defvjp_joint, primitive, defvjp
+from ..primitive import defvjp, defvjp_joint, primitive
 from .reduction import Dim, accumulator, axes, settled, spread
 from .shape import dim_of
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..backend import module_of, xp
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

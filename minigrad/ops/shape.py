@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ShapeError
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

@@ -10,7 +10,7 @@ from .. import backend
 from ..backend import xp
 from ..errors import ShapeError
 from ..node import Handle
-from ..primitive import primitive, defvjp
+from ..primitive import defvjp, primitive
 from .broadcast import expand, sum_to
 from .gathering import index_select
 from .shape import dim_of, flatten, reshape, sizes_of, unsqueeze

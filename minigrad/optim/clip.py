@@ -8,8 +8,8 @@ from typing import Any
 import numpy
 
 from .. import backend
-from ..node import Array
 from ..call import wrap
+from ..node import Array
 from ..tensor import Tensor
 from .optimizer import OptimError, called, tensors_of
 

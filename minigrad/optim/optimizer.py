@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 import numpy
 
 from .. import backend
+from ..call import wrap
 from ..context import enable_grad
 from ..errors import MinigradError
 from ..node import Array
-from ..call import wrap
 from ..tensor import Tensor
 
 Group = dict[str, Any]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy
 
+from .vocabulary import Numbers
+
 
 class CountModel:
     r"""Predicts a character from how often it followed the last ``order`` characters.
@@ -25,9 +27,7 @@ class CountModel:
     0.01
     """
 
-    def __init__(
-        self, numbers: numpy.ndarray[tuple[int], numpy.dtype[numpy.int64]], size: int, order: int, smoothing: float = 1.0
-    ) -> None:
+    def __init__(self, numbers: Numbers, size: int, order: int, smoothing: float = 1.0) -> None:
         if order not in (0, 1):
             raise ValueError(f"order must be 0 or 1, not {order}")
         self._size = size if order else 1
@@ -35,11 +35,9 @@ class CountModel:
         numpy.add.at(counts, (self._context(numbers[:-1]), numbers[1:]), 1)
         self._bits = -numpy.log2(counts / counts.sum(axis=1, keepdims=True))
 
-    def _context(self, numbers: numpy.ndarray[tuple[int], numpy.dtype[numpy.int64]]) -> numpy.ndarray[
-        tuple[int], numpy.dtype[numpy.int64]
-    ]:
+    def _context(self, numbers: Numbers) -> Numbers:
         return numbers % self._size  # a unigram has one context for all
 
-    def bits_per_character(self, numbers: numpy.ndarray[tuple[int], numpy.dtype[numpy.int64]]) -> float:
-        """Mean of :math:`-\\log_2 p` over a text, its first character left out."""
+    def bits_per_character(self, numbers: Numbers) -> float:
+        r"""Mean of :math:`-\log_2 p` over a text, its first character left out."""
         return float(self._bits[self._context(numbers[:-1]), numbers[1:]].mean())

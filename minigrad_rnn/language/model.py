@@ -42,7 +42,7 @@ class CharacterModel(nn.Module):
 
 
 def bits_per_character(model: CharacterModel, numbers: mg.Tensor, streams: int = 16, steps: int = 128) -> float:
-    """Mean of :math:`-\\log_2 p` that the model gives to the characters of a text.
+    r"""Mean of :math:`-\log_2 p` that the model gives to the characters of a text.
 
     The text is read as parallel streams with the state carried along; each stream starts from zeros.
     """

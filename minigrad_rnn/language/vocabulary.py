@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import numpy
 
+Numbers = numpy.ndarray[tuple[int], numpy.dtype[numpy.int64]]
+
 
 class Vocabulary:
     """A numbering of the characters of a text; number 0 stands for every character that is not in it.
@@ -26,7 +28,7 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.symbols)
 
-    def encode(self, text: str) -> numpy.ndarray[tuple[int], numpy.dtype[numpy.int64]]:
+    def encode(self, text: str) -> Numbers:
         """The numbers of a text's characters, int64 ``(len(text),)``."""
         return numpy.fromiter((self._numbers.get(symbol, 0) for symbol in text), numpy.int64, len(text))
 

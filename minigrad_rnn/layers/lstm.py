@@ -91,7 +91,9 @@ class LSTM(nn.Module):
             last_c.append(c)
         return x, (mg.stack(last_h), mg.stack(last_c))
 
-    def _layer(self, layer: int, x: mg.Tensor, h: mg.Tensor, c: mg.Tensor) -> tuple[list[mg.Tensor], mg.Tensor, mg.Tensor]:
+    def _layer(
+        self, layer: int, x: mg.Tensor, h: mg.Tensor, c: mg.Tensor
+    ) -> tuple[list[mg.Tensor], mg.Tensor, mg.Tensor]:
         bias = getattr(self, f"bias_ih_l{layer}") + getattr(self, f"bias_hh_l{layer}")
         weight_hh = getattr(self, f"weight_hh_l{layer}").T
         # what the inputs contribute does not depend on the state: all steps in one product

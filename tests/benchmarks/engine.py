@@ -100,8 +100,8 @@ def chain() -> None:
     only["bare NumPy"] = plain["bare NumPy"] = numpy_forward
     per_op = 1e6 / (3 * LENGTH)
     for title, contenders in (("forward and backward", both), ("forward", only), ("forward, no_grad", plain)):
-        table_of = measure.compare(contenders, rounds=60)
-        measure.table(f"chain of 300 x (mul, add, tanh), 16x16 float32: {title}, per op", table_of, per_op, "us", "PyTorch")
+        times = measure.compare(contenders, rounds=60)
+        measure.table(f"chain of 300 x (mul, add, tanh), 16x16 float32: {title}, per op", times, per_op, "us", "PyTorch")
 
 
 def rnn() -> None:
@@ -164,7 +164,8 @@ def memory() -> None:
     del h
     found = gc.collect()
     gc.enable()
-    print(f"\n1,000 steps: peak resident memory {marks[0] / 1024:.1f} MB at step 100, {marks[1] / 1024:.1f} MB at 1,000;"
+    early, late = (mark / 1024 for mark in marks)
+    print(f"\n1,000 steps: peak resident memory {early:.1f} MB at step 100, {late:.1f} MB at 1,000;"
           f" gc.collect() finds {found} objects")
 
 

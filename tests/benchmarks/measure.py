@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import datetime
-import glob
 import os
 import platform
 import statistics
@@ -60,7 +59,7 @@ def _blas() -> str:
     """Version, core type and threads of the OpenBLAS that NumPy's wheel carries."""
     build = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
     folder = Path(numpy.__file__).parent.parent / "numpy.libs"
-    for path in glob.glob(str(folder / "*openblas*")):
+    for path in folder.glob("*openblas*"):
         library = ctypes.CDLL(path)
         for suffix in ("64_", ""):
             try:

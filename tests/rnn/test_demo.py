@@ -102,7 +102,10 @@ def test_too_many_streams_for_the_text(text, tmp_path, capsys):
     assert "--streams" in failing(capsys, "--text", text, "--out", tmp_path / "out", "--streams", 5000)
 
 
-@pytest.mark.parametrize("option", ["--seconds=0", "--steps=-1", "--lr=nan", "--hidden=x", "--seed=-1", "--temperature=-1", "--frobnicate"])
+WRONG = ["--seconds=0", "--steps=-1", "--lr=nan", "--hidden=x", "--seed=-1", "--temperature=-1", "--frobnicate"]
+
+
+@pytest.mark.parametrize("option", WRONG)
 def test_wrong_options(option, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["demo", option])
