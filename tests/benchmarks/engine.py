@@ -101,7 +101,7 @@ def chain() -> None:
     per_op = 1e6 / (3 * LENGTH)
     for title, contenders in (("forward and backward", both), ("forward", only), ("forward, no_grad", plain)):
         times = measure.compare(contenders, rounds=60)
-        measure.table(f"chain of 300 x (mul, add, tanh), 16x16 float32: {title}, per op", times, per_op, "us", "PyTorch")
+        measure.table(f"300 x (mul, add, tanh), 16x16 float32: {title}, per op", times, per_op, "us", "PyTorch")
 
 
 def rnn() -> None:
