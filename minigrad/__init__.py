@@ -160,3 +160,5 @@ from . import optim as optim
 from .io import load as load, load_metadata as load_metadata, save as save
 from .draw import draw as draw
 from . import inspect as inspect
+
+__all__ = [name for name in list(globals()) if not name.startswith("_")]  # what is imported above, for the reference

@@ -76,6 +76,8 @@ class ArrayHandle(Handle):
 
     @name.setter
     def name(self, name: str | None) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"a name is a string, not {type(name).__name__}")
         (self._node or self.constant()).ensure_extra().name = name
 
     # ---- as a value of Python and NumPy ---------------------------------------------------------------------

@@ -401,6 +401,11 @@ class default_device(Mode):
         """Another default device."""
         return context.but(device=str(self._device))
 
+    def _fresh(self) -> Mode:
+        fresh = super()._fresh()
+        fresh._active = []  # type: ignore[attr-defined]
+        return fresh
+
     def __enter__(self) -> Any:
         active = on(self._device).active(self._device.index)
         active.__enter__()

@@ -50,8 +50,8 @@ def _unary(op: Op) -> Any:
         try:
             out = forward(a)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is explained and raised
-            raise explain(op, (x,), {}, error) from None
-        if out.__class__ is _ndarray and out.dtype is a.dtype:
+            raise explain(op, (x,), {}, error)  # noqa: B904 - it says itself whether the cause is shown
+        if out.__class__ is _ndarray and out.dtype is a.dtype and out is not a:
             out.setflags(False)
         else:
             out = settle(op, out, (a,))
@@ -80,8 +80,8 @@ def _unary_with_parameters(op: Op) -> Any:
         try:
             out = forward(a, *args)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is explained and raised
-            raise explain(op, (x,), params, error) from None
-        if out.__class__ is _ndarray and out.dtype is a.dtype:
+            raise explain(op, (x,), params, error)  # noqa: B904
+        if out.__class__ is _ndarray and out.dtype is a.dtype and out is not a:
             out.setflags(False)
         else:
             out = settle(op, out, (a,))
@@ -120,8 +120,8 @@ def _binary(op: Op) -> Any:
         try:
             out = forward(a, b)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is explained and raised
-            raise explain(op, (x, y), {}, error) from None
-        if out.__class__ is _ndarray and out.dtype is dtype:
+            raise explain(op, (x, y), {}, error)  # noqa: B904
+        if out.__class__ is _ndarray and out.dtype is dtype and out is not a and out is not b:
             out.setflags(False)
         else:
             out = settle(op, out, (a, b))
@@ -174,8 +174,8 @@ def general_call(op: Op) -> Any:
         try:
             out = forward(*arrays, **params)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is explained and raised
-            raise explain(op, inputs, params, error) from None
-        if out.__class__ is _ndarray and out.dtype is dtype:
+            raise explain(op, inputs, params, error)  # noqa: B904
+        if out.__class__ is _ndarray and out.dtype is dtype and not any(out is a for a in arrays):
             out.setflags(False)
         elif op.outputs:
             out = tuple([settle(op, o, arrays) for o in out])

@@ -6,7 +6,9 @@ One immutable :class:`Context` in one context variable, so threads and async tas
 
 from __future__ import annotations
 
+import copy
 import functools
+import inspect
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from typing import Any, TypeVar
@@ -101,14 +103,40 @@ class Mode:
         _current.reset(self._tokens.pop())
 
     def __call__(self, function: F) -> F:
-        """Run ``function`` under this mode every time it is called."""
+        """Run ``function`` under this mode every time it is called; a generator or coroutine at every step."""
 
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
-            with self:
+            with self._fresh():
                 return function(*args, **kwargs)
 
-        return run  # type: ignore[return-value]
+        @functools.wraps(function)
+        def generate(*args: Any, **kwargs: Any) -> Any:
+            steps, sent = function(*args, **kwargs), None
+            try:
+                while True:
+                    with self._fresh():
+                        value = steps.send(sent)
+                    sent = yield value
+            except StopIteration as end:
+                return end.value
+            finally:
+                steps.close()
+
+        @functools.wraps(function)
+        async def wait(*args: Any, **kwargs: Any) -> Any:
+            with self._fresh():
+                return await function(*args, **kwargs)
+
+        if inspect.iscoroutinefunction(function):
+            return wait  # type: ignore[return-value]
+        return generate if inspect.isgeneratorfunction(function) else run  # type: ignore[return-value]
+
+    def _fresh(self) -> Mode:
+        """A copy that has not been entered: several threads may run a decorated function at once."""
+        fresh = copy.copy(self)
+        fresh._tokens = []
+        return fresh
 
 
 class no_grad(Mode):

@@ -59,11 +59,11 @@ class Slots:
         return Slots(merged, self.shape, self.dtype)
 
 
-def rules_of(edges: Any) -> list[Rule]:
-    """The rules that a node's edges would run: none where a backward pass has freed them."""
+def kept_by_rules(edges: Any) -> list[tuple[Rule, tuple[Any, ...]]]:
+    """Each rule that a node's edges would run with what it keeps: none where a backward pass has freed them."""
     if isinstance(edges, Freed):
         return []
-    return [edges.rule] if isinstance(edges, Joint) else [rule for _, rule, _ in edges]
+    return [(edges.rule, edges.kept)] if isinstance(edges, Joint) else [(rule, kept) for _, rule, kept in edges]
 
 
 def slot(g: Any, index: int, node: Node) -> Slots:
@@ -76,4 +76,4 @@ def output(x: Any, /, index: int) -> Any:
     return x[index]
 
 
-OUTPUT = Op(output, outputs=False, broadcasts=False)
+OUTPUT = Op(output, views=True)

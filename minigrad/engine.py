@@ -16,10 +16,10 @@ from heapq import heapify, heappop, heappush
 from typing import Any
 
 from . import backend
-from .arrival import accumulate, arrive, own, run_leaf_hooks
+from .arrival import accumulate, arrive, own
 from .call import wrap
 from .context import current, enable_grad, no_grad
-from .edges import rules_of
+from .edges import kept_by_rules
 from .errors import GraphError, ShapeError, in_rule, leaf_changed, unused_input, used_twice
 from .node import Freed, FreedGraph, Handle, Leaf, Node
 from .op import Event
@@ -60,19 +60,19 @@ def propagate(  # noqa: PLR0915 - one loop, with nothing called that need not be
     freed = None if retain_graph else Freed()
     heap = [(-node.seq, node) for node in grads if node.op is not None]
     heapify(heap)
-    try:
-        while heap:
-            node = heappop(heap)[1]
-            if node.seq < since:
-                break
-            g = grads.pop(node)
-            if node.extra is not None:
-                g = arrive(node, g)
-                owned.discard(node)  # a hook may have kept it, or replaced it by an array of its own
-            if node in targets:
-                reached[node] = g
-                if wanted is not None and wanted.isdisjoint(node.inputs):
-                    continue
+    while heap:
+        node = heappop(heap)[1]
+        if node.seq < since:
+            break
+        g = grads.pop(node)
+        if node.extra is not None:
+            g = arrive(node, g)
+            owned.discard(node)  # a hook may have kept it, or replaced it by an array of its own
+        if node in targets:
+            reached[node] = g
+            if wanted is not None and not any(isinstance(x, Node) and x in wanted for x in node.inputs):
+                continue
+        try:
             edges = node.edges if not create_graph else reattach(node)
             if observers:
                 edges = _watched(observers, node, g, edges)
@@ -100,12 +100,12 @@ def propagate(  # noqa: PLR0915 - one loop, with nothing called that need not be
                     grads[source] = grads[source] + part
                     if not create_graph:
                         owned.add(source)
-            if freed is not None:
-                node.edges = freed
-    except FreedGraph as error:
-        raise used_twice(node, str(error)) from None
-    except Exception as error:
-        raise in_rule(node, error) from error
+        except FreedGraph as error:
+            raise used_twice(node, str(error)) from None
+        except Exception as error:
+            raise in_rule(node, error) from error
+        if freed is not None:
+            node.edges = freed
     grads.update(reached)
     return grads, owned
 
@@ -136,7 +136,7 @@ def backward(root: Handle, gradient: Any = None, retain_graph: bool = False, cre
         grads, owned = propagate(
             {node: cotangent}, create_graph=create_graph, retain_graph=retain_graph or create_graph
         )
-        run_leaf_hooks(grads, owned)
+        _run_leaf_hooks(grads, owned)
         for leaf, g in grads.items():
             accumulate(leaf, g, leaf in owned)
 
@@ -189,7 +189,7 @@ def grad(
         wanted = _paths(cotangents, known)
         starts = {node: g for node, g in cotangents.items() if node in wanted}
         grads, owned = propagate(starts, wanted, known, create_graph, retain_graph or create_graph)
-        run_leaf_hooks(grads, owned)
+        _run_leaf_hooks(grads, owned)
     results: list[Any] = []
     for i, node in enumerate(targets):
         if node is None or node not in grads:
@@ -200,6 +200,14 @@ def grad(
             results.append(own(grads[node], node in owned))
             owned.discard(node)  # the same input may be asked for twice
     return tuple(results)
+
+
+def _run_leaf_hooks(grads: Cotangents, owned: set[Node]) -> None:
+    """Run the hooks of the leaves, whose gradients are complete now."""
+    for leaf, g in grads.items():
+        if leaf.op is None and leaf.extra is not None and leaf.extra.hooks:
+            grads[leaf] = arrive(leaf, g)
+            owned.discard(leaf)
 
 
 def _mode(create_graph: bool) -> Any:
@@ -246,11 +254,21 @@ def _cotangent(y: Handle, gradient: Any, create_graph: bool) -> Any:
 
 
 def _check_unchanged(node: Node) -> None:
-    """Refuse to differentiate a node that kept the array of a leaf which has been changed since."""
-    for position, source in enumerate(node.inputs):
-        changed = isinstance(source, Leaf) and source.changed > node.seq
-        if changed and node.op is not None and node.op.keeps_input(position, rules_of(node.edges)):
-            raise leaf_changed(source, node)
+    """Refuse to differentiate a node that kept the array of a leaf, or a view of it, which has been changed since."""
+    assert node.op is not None  # noqa: S101 - leaves are never visited
+    for source, array in node.op.kept_inputs(node, kept_by_rules(node.edges)):
+        leaf = _leaf_under(source, array)
+        if leaf is not None and leaf.last_changed().changed > node.seq:
+            raise leaf_changed(leaf, node)
+
+
+def _leaf_under(source: Any, array: Any) -> Leaf | None:
+    """The leaf that an input is, or that its array is a view of."""
+    while isinstance(source, Node) and source.op is not None:
+        if not source.op.views or (array is not None and array.base is None):
+            return None
+        source = source.inputs[0]
+    return source if isinstance(source, Leaf) else None
 
 
 def _node_of(y: Any) -> Node:

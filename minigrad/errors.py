@@ -61,12 +61,23 @@ def describe(value: Any, placed: bool = False) -> str:
 
 
 def explain(op: Any, inputs: tuple[Any, ...], params: dict[str, Any], error: Exception) -> Exception:
-    """Turn what the array library raised inside ``op`` into one of minigrad's errors, or return it as it was."""
-    if isinstance(error, MinigradError):
-        return error
-    kind = _kind(inputs, error)
+    """Turn what the array library raised inside ``op`` into one of minigrad's errors, or return it as it was.
+
+    For minigrad's own ops the new error says all there is to say; for others the old one is its cause, because the
+    mistake may be in the forward.
+    """
+    kind = None if isinstance(error, MinigradError) else _kind(inputs, error)
     if kind is None:
         return error
+    explained = kind(_explanation(op, kind, inputs, params, error))
+    explained.__cause__ = None if op.module.startswith("minigrad.") else error
+    explained.__suppress_context__ = True
+    return explained
+
+
+def _explanation(
+    op: Any, kind: type[MinigradError], inputs: tuple[Any, ...], params: dict[str, Any], error: Exception
+) -> str:
     lines = [f"{op.name}: {_sentence(kind, inputs, error)}"]
     names = _names(op, inputs)
     width = max((len(name) for name in names), default=0)
@@ -77,7 +88,7 @@ def explain(op: Any, inputs: tuple[Any, ...], params: dict[str, Any], error: Exc
     hint = _hint(op, kind, inputs)
     if hint:
         lines.append("  hint: " + hint)
-    return kind("\n".join(lines))
+    return "\n".join(lines)
 
 
 def _kind(inputs: tuple[Any, ...], error: Exception) -> type[MinigradError] | None:
@@ -159,10 +170,10 @@ def used_twice(node: Node, freed_by: str) -> GraphError:
 
 def leaf_changed(leaf: Leaf, node: Node) -> GraphError:
     """A leaf was changed after a node had kept its array."""
-    name = f'"{leaf.name}" ' if leaf.name else ""
+    name, changed_by = f'"{leaf.name}" ' if leaf.name else "", leaf.last_changed().changed_by
     return GraphError(
-        f"the leaf {name}{tuple(leaf.shape)} was changed at {leaf.changed_by} after {node.label} used it; its gradient"
-        " would be wrong\n"
+        f"the leaf {name}{tuple(leaf.shape)} was changed at {changed_by} after {node.label} used it; its gradient would"
+        " be wrong\n"
         "  hint: run backward before the update, or compute the result again after it"
     )
 
@@ -170,8 +181,9 @@ def leaf_changed(leaf: Leaf, node: Node) -> GraphError:
 def in_rule(node: Node, error: Exception) -> MinigradError:
     """An error in the rule of a node, with the place where the node was made."""
     place = f"  while differentiating {node.label}, made at {node.where()}"
-    kind, text = (type(error), str(error)) if isinstance(error, MinigradError) else (GraphError, repr(error))
-    return kind(f"{text}\n{place}")
+    kinds: list[type[MinigradError]] = [ShapeError, DtypeError, DeviceError, GraphError]
+    kind = next((kind for kind in kinds if type(error) is kind), GraphError)
+    return kind(f"{error if isinstance(error, MinigradError) else repr(error)}\n{place}")
 
 
 def unused_input(position: int, node: Node | None) -> GraphError:

@@ -24,6 +24,7 @@ from .nn.module import Module
 from .tensor import Tensor
 
 _KEY = "minigrad"  # of the one entry in a file's header that is ours; with two their order would be left to chance
+_DAMAGE = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)  # what damaged JSON leads to
 _MARK = "$"  # a dictionary with one key that begins so stands for something that JSON does not have
 
 
@@ -38,7 +39,7 @@ def save(obj: Any, path: str | os.PathLike[str], metadata: Mapping[str, Any] | N
 
     Raises:
         FileError: the file cannot be written.
-        MinigradError: something in ``obj`` is none of these things.
+        MinigradError: something in ``obj`` is none of these things; the message names its place.
 
     >>> import minigrad as mg, tempfile, os
     >>> path = os.path.join(tempfile.mkdtemp(), "state.safetensors")
@@ -49,8 +50,17 @@ def save(obj: Any, path: str | os.PathLike[str], metadata: Mapping[str, Any] | N
     if isinstance(obj, Module):
         obj = obj.state_dict()
     tensors: dict[str, numpy.ndarray[Any, Any]] = {}
-    described = {"structure": _packed(obj, "", tensors), "metadata": _packed(metadata or {}, "metadata", None)}
-    replace_file(path, _safetensors().save(tensors, {_KEY: json.dumps(described)}))
+    try:
+        described = {"structure": _packed(obj, "", tensors), "metadata": _packed(metadata or {}, "metadata", None)}
+        content = _safetensors().save(tensors, {_KEY: json.dumps(described)})
+    except RecursionError:
+        raise MinigradError("this cannot be saved: it is nested too deep, or holds itself") from None
+    except ValueError as error:  # a whole number of thousands of digits
+        raise MinigradError(f"this cannot be saved: {error}") from None
+    try:
+        replace_file(path, content)
+    except ValueError as error:  # a path that no file can have
+        raise FileError(f"cannot write {path!r}: {error}") from None
 
 
 def load(path: str | os.PathLike[str], device: Any = None) -> Any:
@@ -67,12 +77,12 @@ def load(path: str | os.PathLike[str], device: Any = None) -> Any:
             it looks like.
     """
     header, content = _read(Path(path))
-    tensors = {name: tensor(_array(entry), device=device) for name, entry in content}
+    tensors = {name: tensor(_array(entry, name, path), device=device) for name, entry in content}
     if _KEY not in header:
         return tensors
     try:
         return _unpacked(json.loads(header[_KEY])["structure"], tensors)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except _DAMAGE as error:
         raise FileError(f"{path} is damaged: its structure does not fit its tensors ({error!r})") from None
 
 
@@ -83,7 +93,7 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
         return header
     try:
         metadata: dict[str, Any] = _unpacked(json.loads(header[_KEY])["metadata"], {})
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except _DAMAGE as error:
         raise FileError(f"{path} is damaged: its metadata cannot be read ({error!r})") from None
     return metadata
 
@@ -119,7 +129,13 @@ def _packed(value: Any, path: str, tensors: dict[str, Any] | None) -> Any:
 
 
 def _put_aside(value: Any, path: str, tensors: dict[str, Any]) -> str:
-    name = base = path or "tensor"
+    kind = "?" if value.dtype.kind == "b" else f"{value.dtype.kind}{value.dtype.itemsize}"
+    if kind not in _KINDS:
+        raise MinigradError(
+            f"{path or 'this'} is an array of {value.dtype}, which cannot be saved here\n"
+            "  hint: booleans, integers, and floating numbers of up to 64 bits can"
+        )
+    name = base = (path or "tensor").encode(errors="backslashreplace").decode()  # half a surrogate pair is no text
     number = 1
     while name in tensors or name == "__metadata__":  # "a.b" and "b" in "a" have the same path
         number += 1
@@ -157,6 +173,8 @@ def _read(path: Path) -> tuple[dict[str, str], list[tuple[str, dict[str, Any]]]]
         data = path.read_bytes()
     except FileNotFoundError:
         raise FileError(f"there is no file {path}") from None
+    except ValueError as error:  # a path that no file can have
+        raise FileError(f"cannot read {str(path)!r}: {error}") from None
     except OSError as error:
         reason = "it is a folder" if path.is_dir() else error.strerror or str(error)
         raise FileError(f"cannot read {path}: {reason}") from None
@@ -166,20 +184,26 @@ def _read(path: Path) -> tuple[dict[str, str], list[tuple[str, dict[str, Any]]]]
         entries = library.deserialize(data)
     except (library.SafetensorError, ValueError, OverflowError) as error:
         raise FileError(f"{path} is not a safetensors file: {_looks_like(path, data)} ({error})") from None
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    order = {name: position for position, name in enumerate(header)}
-    return header.get("__metadata__", {}), sorted(entries, key=lambda entry: order[entry[0]])
+    try:
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        order = {name: position for position, name in enumerate(header)}
+        return header.get("__metadata__") or {}, sorted(entries, key=lambda entry: order[entry[0]])
+    except _DAMAGE as error:
+        raise FileError(f"{path} is damaged: its header cannot be read ({error!r})") from None
 
 
-def _array(entry: dict[str, Any]) -> numpy.ndarray[Any, Any]:
+def _array(entry: dict[str, Any], name: str, path: Any) -> numpy.ndarray[Any, Any]:
     """An array from its bytes."""
     kind, shape = entry["dtype"], entry["shape"]
-    if kind == "BF16":  # the upper half of a float32, which NumPy does not have
-        wide = numpy.frombuffer(entry["data"], numpy.uint16).astype(numpy.uint32) << 16
-        return wide.view(numpy.float32).reshape(shape)
-    if kind not in _DTYPES:
-        raise FileError(f"a tensor in this file is {kind}, which NumPy has no type for")
-    return numpy.frombuffer(entry["data"], _DTYPES[kind]).reshape(shape)
+    if kind != "BF16" and kind not in _DTYPES:
+        raise FileError(f"the tensor {name!r} in {path} is {kind}, which NumPy has no type for")
+    try:
+        if kind == "BF16":  # the upper half of a float32, which NumPy does not have
+            wide = numpy.frombuffer(entry["data"], "<u2").astype(numpy.uint32) << 16
+            return wide.view(numpy.float32).reshape(shape)
+        return numpy.frombuffer(entry["data"], _DTYPES[kind]).reshape(shape)
+    except (ValueError, OverflowError, TypeError) as error:
+        raise FileError(f"the tensor {name!r} in {path} is of shape {shape}, which NumPy has none of: {error}") from None
 
 
 _DTYPES = {
@@ -187,6 +211,8 @@ _DTYPES = {
     **{f"{letter.upper()}{8 * size}": f"<{letter}{size}" for letter in "iu" for size in (1, 2, 4, 8)},
     **{f"F{8 * size}": f"<f{size}" for size in (2, 4, 8)},
 }
+
+_KINDS = {kind.lstrip("<") for kind in _DTYPES.values()}
 
 _BEGINNINGS = {
     b"\x80": "it looks like a pickle; nothing is unpickled here, because that runs whatever stands in it",
@@ -234,7 +260,7 @@ def _shortage(data: bytes, length: int) -> str:
     try:
         header = json.loads(data[8 : 8 + length])
         whole = 8 + length + max(entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except (*_DAMAGE, AttributeError):
         return "its header is damaged"
     if len(data) < whole:
         return f"it is truncated: {len(data):,} of {whole:,} bytes are there"

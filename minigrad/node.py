@@ -104,13 +104,14 @@ class Leaf(Node):
 
     ``changed`` is the number at which its array was last changed in place (0: never), ``changed_at`` the code object
     and offset that did it. A node that was made before that number and kept the array must not be differentiated any
-    more.
+    more. ``origin`` is the leaf whose array this one shares, if it came about by ``detach``.
     """
 
-    __slots__ = ("changed", "changed_at", "tracked")
+    __slots__ = ("changed", "changed_at", "origin", "tracked")
 
     changed: int
     changed_at: tuple[CodeType | None, int]
+    origin: Leaf | None
     tracked: bool
 
     last_change = 0  # number of the latest change of any leaf: older nodes are the only ones worth checking
@@ -124,6 +125,7 @@ class Leaf(Node):
         self.lasti = -1
         self.shape, self.dtype = array.shape, array.dtype
         self.changed, self.changed_at = 0, (None, -1)
+        self.origin = None
         self.tracked = tracked
 
     @property
@@ -136,10 +138,16 @@ class Leaf(Node):
         """``file.py:12`` of the user's line that last changed the array."""
         return location(*self.changed_at)
 
+    def last_changed(self) -> Leaf:
+        """This leaf, or the one it shares its array with: whichever was changed last."""
+        return self if self.origin is None or self.changed > self.origin.changed else self.origin
+
     def mark_changed(self, array: Array) -> None:
         """Note that the leaf's array is changed now, by the user's line that is running."""
         self.changed = Leaf.last_change = next(_numbers)
         self.changed_at = user_frame(sys._getframe(1))
+        if self.origin is not None:
+            self.origin.changed, self.origin.changed_at = self.changed, self.changed_at
         self.shape, self.dtype = array.shape, array.dtype
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from .node import Node
@@ -28,20 +28,26 @@ class Op:
         broadcasts: whether inputs of different shapes are broadcast.
         simple: one or two inputs and no parameters.
         outputs: whether the forward returns a tuple of arrays.
+        views: whether the output may share memory with the first input.
     """
 
-    def __init__(self, forward: Callable[..., Any], *, outputs: bool, broadcasts: bool) -> None:
+    def __init__(
+        self, forward: Callable[..., Any], *, outputs: bool = False, broadcasts: bool = False, views: bool = False
+    ) -> None:
         self.name = forward.__name__.strip("_")
         self.forward = forward
         self.doc = inspect.getdoc(forward) or ""
         arguments = inspect.signature(forward).parameters.values()
         arrays = [a for a in arguments if a.kind in (a.POSITIONAL_ONLY, a.VAR_POSITIONAL)]
         self.inputs = [a.name for a in arrays]
+        if not arrays:
+            example = f"def {self.name}(x, /, dim)"
+            raise ValueError(f"{self.name} has no array arguments: they stand before a slash, {example}")
         self.optional = [a.default is None for a in arrays]
         self.variadic = any(a.kind is a.VAR_POSITIONAL for a in arrays)
         self.defaults = {a.name: a.default for a in arguments if a not in arrays}
         self.required = [name for name, default in self.defaults.items() if default is inspect.Parameter.empty]
-        self.outputs, self.broadcasts = outputs, broadcasts
+        self.outputs, self.broadcasts, self.views = outputs, broadcasts, views
         self.rules: list[Rule | None] = [None] * len(self.inputs)
         self.joint: Rule | None = None
         self.keeps: dict[Rule, tuple[str, ...]] = {}
@@ -74,10 +80,14 @@ class Op:
         )
         return picker
 
-    def keeps_input(self, position: int, rules: Iterable[Rule]) -> bool:
-        """Whether one of these rules of the op keeps the array of an input."""
-        name = self.inputs[0 if self.variadic else position]
-        return any(name in self.keeps[rule] for rule in rules)
+    def kept_inputs(self, node: Node, kept: Iterable[tuple[Rule, tuple[Any, ...]]]) -> Iterator[tuple[Any, Any]]:
+        """The inputs of a call whose arrays its rules keep, each with the array."""
+        for rule, values in kept:
+            for name, value in zip(self.keeps[rule], values, strict=True):
+                if name in self.inputs and self.variadic:
+                    yield from zip(node.inputs, value, strict=True)
+                elif name in self.inputs:
+                    yield node.inputs[self.inputs.index(name)], value
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join([*self.inputs, *self.defaults])})>"

@@ -31,25 +31,28 @@ F = TypeVar("F", bound=Callable[..., Any])
 @overload
 def primitive(forward: F, /) -> F: ...
 @overload
-def primitive(*, outputs: bool = False, broadcasts: bool = False) -> Callable[[F], F]: ...
-def primitive(forward: Any = None, /, *, outputs: bool = False, broadcasts: bool = False) -> Any:
+def primitive(*, outputs: bool = False, broadcasts: bool = False, views: bool = False) -> Callable[[F], F]: ...
+def primitive(
+    forward: Any = None, /, *, outputs: bool = False, broadcasts: bool = False, views: bool = False
+) -> Any:
     """Make an op of a forward function on arrays. See the module's docstring.
 
     Args:
         forward: arrays positional-only, parameters after the slash.
         outputs: the forward returns a tuple of arrays.
         broadcasts: the forward broadcasts its inputs against each other.
+        views: the output may share memory with the first input.
 
     Returns:
         A function that takes tensors, arrays and numbers. With no tensor among its inputs it is the forward itself.
     """
     if forward is None:
-        return lambda function: _declared(function, outputs, broadcasts)
-    return _declared(forward, outputs, broadcasts)
+        return lambda function: _declared(Op(function, outputs=outputs, broadcasts=broadcasts, views=views))
+    return _declared(Op(forward, outputs=outputs, broadcasts=broadcasts, views=views))
 
 
-def _declared(forward: Any, outputs: bool, broadcasts: bool) -> Any:
-    op = Op(forward, outputs=outputs, broadcasts=broadcasts)
+def _declared(op: Op) -> Any:
+    forward = op.forward
     if op.name in REGISTRY and REGISTRY[op.name].module != op.module:
         raise ValueError(f"an op named {op.name!r} exists already, in {REGISTRY[op.name].module}")
     REGISTRY[op.name] = op

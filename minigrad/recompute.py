@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from . import backend
@@ -12,7 +12,7 @@ from .edges import Joint
 from .engine import propagate
 from .errors import GraphError
 from .node import Handle, Node, next_number
-from .op import Op, Rule
+from .op import Op
 
 Function = Callable[..., Any]
 
@@ -133,13 +133,13 @@ class _CheckpointOp(Op):
     """The op of a checkpoint's node: its forward is whatever function was given."""
 
     def __init__(self, outputs: bool) -> None:
-        super().__init__(checkpoint, outputs=outputs, broadcasts=False)
+        super().__init__(checkpoint, outputs=outputs)
         self.inputs, self.variadic, self.defaults, self.joint = ["inputs"], True, {}, _rerun
         self.keeps = {_rerun: ("segment",)}
 
-    def keeps_input(self, position: int, rules: Iterable[Rule]) -> bool:  # noqa: ARG002
-        """Always: the function will be run again on them."""
-        return True
+    def kept_inputs(self, node: Node, kept: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002
+        """All of them: the function will be run again on them."""
+        return ((source, None) for source in node.inputs)
 
 
 _CHECKPOINT, _CHECKPOINTS = _CheckpointOp(outputs=False), _CheckpointOp(outputs=True)

@@ -17,7 +17,7 @@ from . import backend, engine
 from .array_handle import ArrayHandle
 from .call import make_handles_of, wrap
 from .errors import DtypeError, GraphError, MinigradError
-from .node import Array, Handle, Leaf, Node
+from .node import Array, Handle, Leaf, Node, next_number
 from .ops import (
     activation,
     arithmetic,
@@ -67,7 +67,10 @@ class Tensor(ArrayHandle):
             )
         value = value._data if isinstance(value, Handle) else value
         xp = backend.xp(self._data)
-        self._data = value if backend.is_array(value) else xp.asarray(value, dtype=self._data.dtype)
+        array = value if backend.is_array(value) else xp.asarray(value, dtype=self._data.dtype)
+        if self.requires_grad and array.dtype.kind != "f":
+            raise DtypeError(f"a tensor that requires a gradient holds floating numbers, not {array.dtype}")
+        self._data = array if backend.is_writable(array) else array.copy()
         for node in (self._node, self._constant):
             if isinstance(node, Leaf):
                 node.mark_changed(self._data)
@@ -97,10 +100,11 @@ class Tensor(ArrayHandle):
             raise GraphError("only a leaf can be told not to require a gradient; use detach() to cut a result off")
         if value and self._data.dtype.kind != "f":
             raise DtypeError(f"only floating tensors can require a gradient, not {self._data.dtype}")
-        name = self.name
-        self._node = Leaf(self._data, tracked=True) if value else None
-        if name is not None:
-            self.name = name
+        leaf = self._node if not value else self._constant  # one leaf throughout: it holds name, gradient and hooks
+        if not isinstance(leaf, Leaf):
+            leaf = Leaf(self._data, tracked=True)
+        leaf.tracked = bool(value)
+        self._node, self._constant = (leaf, None) if value else (None, leaf)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set ``requires_grad`` and return the tensor."""
@@ -114,6 +118,8 @@ class Tensor(ArrayHandle):
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
+        if value is not None and not isinstance(value, Tensor):
+            raise MinigradError(f"a gradient is a tensor or None, not {type(value).__name__}")
         if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
             raise MinigradError(
                 f"a gradient must be {self.shape} {self.dtype} like its tensor, not {value.shape} {value.dtype}"
@@ -140,6 +146,9 @@ class Tensor(ArrayHandle):
     def detach(self) -> Tensor:
         """The same array, cut off from the graph."""
         result: Tensor = wrap(self._data)
+        leaf = self._node if self._node is not None else self._constant
+        if isinstance(leaf, Leaf):  # a change of the one is a change of the other
+            result.constant().origin = leaf.origin or leaf
         return result
 
     def retain_grad(self) -> None:
@@ -157,8 +166,10 @@ class Tensor(ArrayHandle):
         """
         if self._node is None:
             raise GraphError("this tensor does not require a gradient, so a hook on it would never run")
+        if not callable(hook):
+            raise TypeError(f"a hook is a function of the gradient, not {type(hook).__name__}")
         hooks = self._node.ensure_extra().hooks
-        key = max(hooks, default=0) + 1
+        key = next_number()
         hooks[key] = hook
         return lambda: (hooks.pop(key, None), None)[1]
 

@@ -19,6 +19,7 @@ from .elementary import erf, exp, expm1, tanh
 from .reduction import sum
 from .selection import where
 from .shape import dim_of
+from .totals import add_up
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -125,7 +126,7 @@ def softmax(x: Any, /, dim: int) -> Tensor:
     if not x.size:
         return _nothing(x, dim)
     e = xp(x).exp(floating(x) - x.max(axis=dim, keepdims=True))
-    e /= e.sum(axis=dim, keepdims=True)
+    e /= add_up(e, dim, keepdims=True)
     return e
 
 
@@ -135,7 +136,7 @@ def log_softmax(x: Any, /, dim: int) -> Tensor:
     if not x.size:
         return _nothing(x, dim)
     shifted = floating(x - x.max(axis=dim, keepdims=True))
-    shifted -= xp(x).log(xp(x).exp(shifted).sum(axis=dim, keepdims=True))
+    shifted -= xp(x).log(add_up(xp(x).exp(shifted), dim, keepdims=True))
     return shifted
 
 

@@ -8,12 +8,13 @@ from ..backend import xp
 from ..errors import ShapeError
 from ..primitive import defvjp, primitive
 from .shape import sizes_of
+from .totals import add_up, settled
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-@primitive
+@primitive(views=True)
 def broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Tensor:
     """``x`` repeated to ``shape`` by the rules of broadcasting, without copying."""
     return xp(x).broadcast_to(x, shape)
@@ -24,10 +25,9 @@ def sum_to(x: Any, /, shape: tuple[int, ...]) -> Tensor:
     """``x`` summed down to ``shape``: what undoes broadcasting in a gradient."""
     extra = x.ndim - len(shape)
     if x.shape[extra:] == shape:
-        return x.sum(axis=0) if extra == 1 else x.sum(axis=tuple(range(extra)))
+        return settled(add_up(x, 0 if extra == 1 else tuple(range(extra))), x)
     axes = tuple(i for i, size in enumerate(x.shape) if i < extra or (shape[i - extra] == 1 and size != 1))
-    summed = x.sum(axis=axes, keepdims=True)
-    return summed.reshape(shape)
+    return settled(add_up(x, axes, keepdims=True), x).reshape(shape)
 
 
 def expand(x: Any, *sizes: Any) -> Tensor:

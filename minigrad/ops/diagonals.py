@@ -41,7 +41,7 @@ def _need_matrix(x: Any) -> None:
         raise ValueError(f"a matrix is needed, or a batch of them; shape {tuple(x.shape)} has fewer than 2 dims")
 
 
-@primitive
+@primitive(views=True)
 def diagonal(x: Any, /, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of the matrices in dims ``dim1`` and ``dim2``, as the last dim: a view.
 

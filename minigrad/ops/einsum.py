@@ -18,6 +18,7 @@ from ..errors import ShapeError
 from ..node import Handle
 from ..primitive import defvjp_joint, primitive
 from .shape import dim_of
+from .totals import add_up, settled
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -125,7 +126,7 @@ def _as_matrices(equation: str) -> tuple[Any, ...] | None:
 def _product(plan: tuple[Any, ...], x: Any, y: Any) -> Any:
     """A product of two arrays by one product of matrices."""
     (alone_x, alone_y), (order_x, order_y), (batch, rows, inner), order = plan
-    x, y = (v.sum(axis=axis, dtype=v.dtype) if axis else v for v, axis in ((x, alone_x), (y, alone_y)))
+    x, y = (settled(add_up(v, axis), v) if axis else v for v, axis in ((x, alone_x), (y, alone_y)))
     x, y = x.transpose(order_x), y.transpose(order_y)
     left, columns = x.shape[: batch + rows], y.shape[batch + inner :]
     m, k, n = math.prod(left[batch:]), math.prod(x.shape[batch + rows :]), math.prod(columns)

@@ -14,7 +14,7 @@ from ..backend import module_of, xp
 from ..errors import DtypeError
 from ..primitive import defvjp, primitive
 from .arithmetic import floating, sqrt, zero
-from .selection import clamp, nan_to_num, where
+from .selection import where
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -108,13 +108,21 @@ def log10(x: Any, /) -> Tensor:
 
 @primitive(broadcasts=True)
 def logaddexp(x: Any, y: Any, /) -> Tensor:
-    r""":math:`\ln(e^x + e^y)` without overflow. Where both are :math:`-\infty` the gradients are 0."""
+    r""":math:`\ln(e^x + e^y)` without overflow. Where both are :math:`-\infty` the gradients are 0, at :math:`\infty` a half each."""
     return (module_of(x) or xp(y)).logaddexp(floating(x), floating(y))
 
 
-def _share(g: Any, x: Any, out: Any) -> Any:
-    # infinity minus itself is NaN: an infinite output counts as the largest number there is
-    return g * exp(clamp(x - nan_to_num(out, nan=math.nan), max=0.0))
+@primitive(broadcasts=True)
+def _gap(x: Any, y: Any, /) -> Tensor:
+    """:math:`x - y`, and 0 between equal infinities."""
+    module = module_of(x) or xp(y)
+    same = module.equal(x, y)
+    return module.where(same, 0, x) - module.where(same, 0, y)
+
+
+def _share(g: Any, x: Any, y: Any, out: Any) -> Any:
+    # sigma(x - y) by way of its logarithm. Not e^(x - out): where x is large, out cannot tell x from x + ln 2
+    return where(out == -math.inf, 0.0, g * exp(-logaddexp(_gap(y, x), 0.0)))
 
 
 @primitive
@@ -129,7 +137,8 @@ defvjp(log, x=lambda g, x: g / x)
 defvjp(log1p, x=lambda g, x: g / (x + 1.0))
 defvjp(log2, x=lambda g, x: g / (x * math.log(2.0)))
 defvjp(log10, x=lambda g, x: g / (x * math.log(10.0)))
-defvjp(logaddexp, x=_share, y=lambda g, y, out: _share(g, x=y, out=out))
+defvjp(_gap, x=lambda g: g, y=lambda g: -g)
+defvjp(logaddexp, x=_share, y=lambda g, x, y, out: _share(g, y, x, out))
 defvjp(erf, x=lambda g, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)))
 
 

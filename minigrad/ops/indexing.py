@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 def plain_index(x: Any, index: Any) -> Any:
     """An index with every list, array and tensor in it as an array of its own, on the device of ``x``.
 
-    Arrays are copied, because the caller may fill his with other numbers before the backward pass reads it.
+    Arrays and tensors are copied, because the caller may fill his with other numbers before the backward pass.
     """
     if isinstance(index, tuple):
         return tuple(plain_index(x, part) for part in index)
     if isinstance(index, Handle):
-        return backend.move(index._data, backend.of(_array(x)).device_of(_array(x)))
+        array = backend.move(index._data, backend.of(_array(x)).device_of(_array(x)))
+        return array.copy() if array is index._data else array
     if isinstance(index, list):
         array = numpy.asarray(index)
         return xp(_array(x)).asarray(array if array.size else array.astype(backend.int64))
@@ -42,6 +43,11 @@ def _array(x: Any) -> Any:
     return x._data if isinstance(x, Handle) else x
 
 
+def _wide(x: Any) -> Any:
+    """The dtype to add up in where an index may repeat."""
+    return backend.float32 if x.dtype == backend.float16 else x.dtype
+
+
 def _repeats(index: Any) -> bool:
     """Whether an index could name an element twice: only integer arrays can."""
     if isinstance(index, tuple):
@@ -52,7 +58,7 @@ def _repeats(index: Any) -> bool:
 # ---- reading -----------------------------------------------------------------------------------------------------
 
 
-@primitive
+@primitive(views=True)
 def _getitem(x: Any, /, index: Any) -> Tensor:
     """The elements of ``x`` at ``index``."""
     out = x[index]
@@ -62,12 +68,13 @@ def _getitem(x: Any, /, index: Any) -> Tensor:
 @primitive
 def place_into_zeros(values: Any, /, index: Any, shape: tuple[int, ...]) -> Tensor:
     """Zeros of ``shape`` with ``values`` added at ``index``: the transpose of :func:`getitem`."""
-    out = xp(values).zeros(shape, dtype=values.dtype)
-    if _repeats(index):
-        backend.of(values).scatter_add(out, index, values)
-    else:
+    if not _repeats(index):
+        out = xp(values).zeros(shape, dtype=values.dtype)
         out[index] = values
-    return out
+        return out
+    out = xp(values).zeros(shape, dtype=_wide(values))
+    backend.of(values).scatter_add(out, index, values.astype(out.dtype, copy=False))
+    return out.astype(values.dtype, copy=False)
 
 
 defvjp(_getitem, x=lambda g, index, x_shape: place_into_zeros(g, index, x_shape))
@@ -102,13 +109,15 @@ def getitem(x: Any, index: Any) -> Tensor:
 @primitive
 def _index_put(x: Any, values: Any, /, index: Any, accumulate: bool) -> Tensor:
     """A copy of ``x`` with ``values`` written, or added, at ``index``."""
+    if accumulate and _repeats(index):
+        out = x.astype(_wide(x))
+        backend.of(x).scatter_add(out, index, xp(x).asarray(values, dtype=out.dtype))
+        return out.astype(x.dtype, copy=False)
     out = x.copy()
-    if not accumulate:
-        out[index] = values
-    elif _repeats(index):
-        backend.of(x).scatter_add(out, index, xp(x).asarray(values, dtype=x.dtype))
-    else:
+    if accumulate:
         out[index] += values
+    else:
+        out[index] = values
     return out
 
 

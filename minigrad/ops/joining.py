@@ -107,7 +107,7 @@ def hstack(tensors: Any) -> Tensor:
 # four tensors with zeros and adds them up. At 64 x 2048 it is 69 against 126.
 
 
-@primitive(outputs=True)
+@primitive(outputs=True, views=True)
 def _split(x: Any, /, sizes: tuple[int, ...], dim: int) -> tuple[Tensor, ...]:
     """``x`` cut along ``dim`` into pieces of these sizes: views."""
     head = (slice(None),) * dim
@@ -159,7 +159,7 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(x, -(-size // chunks), dim) if size else split(x, (0,) * chunks, dim)
 
 
-@primitive(outputs=True)
+@primitive(outputs=True, views=True)
 def unbind(x: Any, /, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices of ``x`` along ``dim``, which they no longer have: views.
 

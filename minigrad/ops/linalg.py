@@ -59,7 +59,7 @@ def rows(x: Any) -> Any:
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
-@primitive
+@primitive(views=True)
 def mT(x: Any, /) -> Tensor:  # noqa: N802 - PyTorch's name
     """Every matrix of the batch transposed: the last two dims exchanged."""
     return x.swapaxes(-1, -2)

@@ -9,7 +9,8 @@ from ..backend import xp
 from ..primitive import defvjp, primitive
 from .arithmetic import abs, floating, zero
 from .ordering import amax, amin
-from .reduction import Dim, accumulator, axes, ratio, spread, sum
+from .reduction import Dim, axes, ratio, spread, sum
+from .totals import accumulator, add_up
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -48,7 +49,7 @@ def _norm(x: Any, /, p: float, dim: Dim = None, keepdim: bool = False) -> Tensor
         return (x != 0).sum(axis=axis, keepdims=keepdim).astype(x.dtype)
     wide = x.astype(accumulator(x) or x.dtype, copy=False)
     if p == 2.0:
-        return xp(x).sqrt((wide * wide).sum(axis=axis, keepdims=keepdim)).astype(x.dtype, copy=False)
+        return xp(x).sqrt(add_up(wide * wide, axis, keepdim)).astype(x.dtype, copy=False)
     if not x.size and p > 0.0:
         return x.sum(axis=axis, keepdims=keepdim)
     return _scaled_norm(wide, p, axis, keepdim).astype(x.dtype, copy=False)
@@ -60,7 +61,7 @@ def _scaled_norm(x: Any, p: float, axis: Any, keepdim: bool) -> Any:
     unit = (size.max if p > 0 else size.min)(axis=axis, keepdims=True)
     decided = (unit == 0) | xp(x).isinf(unit)  # then it is the norm itself
     safe = xp(x).where(decided, xp(x).ones_like(unit), unit)
-    total = _power(size / safe, p).sum(axis=axis, keepdims=True)
+    total = add_up(_power(size / safe, p), axis, keepdims=True)
     result = xp(x).where(decided, unit, safe * _power(total, 1 / p))
     return result if keepdim else result.reshape(x.any(axis=axis).shape)
 

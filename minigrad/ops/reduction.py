@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .. import backend
-from ..backend import xp
+from ..backend import float16, xp
 from ..primitive import defvjp, primitive
 from .arithmetic import floating
 from .selection import where
 from .shape import dim_of
+from .totals import accumulator, add_up, settled
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -46,17 +46,11 @@ def count(shape: tuple[int, ...], dim: Any) -> int:
     return math.prod(n for n, one in zip(shape, kept(shape, dim), strict=True) if one == 1)
 
 
-_ACCUMULATORS = {backend.float16: backend.float32, backend.uint8: backend.int64}
-
-
-def accumulator(x: Any) -> Any:
-    """The dtype to add up in where NumPy's choice will not do: in float16 a sum leaves the range, or stands still."""
-    return _ACCUMULATORS.get(x.dtype)
-
-
-def settled(result: Any, x: Any) -> Any:
-    """What was added up of ``x``, in its own dtype again if that is floating."""
-    return result.astype(x.dtype, copy=False) if x.dtype.kind == "f" else result
+def shared_out(g: Any, n: float) -> Any:
+    """``g / n``, in two steps where ``n`` is more than float16 can hold and the quotient is not."""
+    if n > 65504 and g.dtype == float16:
+        return g / math.sqrt(n) / math.sqrt(n)
+    return g / n
 
 
 _SMALL = 4096  # elements that NumPy fills in less time (1 µs) than it makes a broadcast view (3 µs)
@@ -90,9 +84,7 @@ def sum(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
     >>> mg.ones(2, 3).sum(dim=0).tolist()
     [2.0, 2.0, 2.0]
     """
-    wide = accumulator(x)
-    total = x.sum(axis=axes(dim), dtype=wide, keepdims=keepdim)
-    return settled(total, x) if wide else total
+    return settled(add_up(x, axes(dim), keepdim), x)
 
 
 @primitive
@@ -103,15 +95,13 @@ def mean(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
     >>> mg.tensor([[1.0, 3.0], [5.0, 7.0]]).mean(dim=-1).tolist()
     [2.0, 6.0]
     """
-    wide = accumulator(x)
-    total = x.sum(axis=axes(dim), dtype=wide, keepdims=keepdim)
-    result = total / (x.size // (total.size or 1) or math.nan)
-    return settled(result, x) if wide else result
+    total = add_up(x, axes(dim), keepdim)
+    return settled(total / (x.size // (total.size or 1) or math.nan), x)
 
 
 defvjp(spread, x=lambda g, dim, keepdim: sum(g, dim, keepdim))
 defvjp(sum, x=lambda g, x_shape, dim, keepdim: spread(g, x_shape, dim, keepdim))
-defvjp(mean, x=lambda g, x_shape, dim, keepdim: spread(g / (count(x_shape, dim) or 1), x_shape, dim, keepdim))
+defvjp(mean, x=lambda g, x_shape, dim, keepdim: spread(shared_out(g, count(x_shape, dim) or 1), x_shape, dim, keepdim))
 
 
 # ---- variance ----------------------------------------------------------------------------------------------------
@@ -127,14 +117,14 @@ def _centred(x: Any, /, dim: Dim = None) -> Tensor:
         return x.copy()
     first = tuple(slice(None) if n != 1 else slice(0, 1) for n in kept(x.shape, dim))
     distance = x - x[first]
-    total = distance.sum(axis=axes(dim), keepdims=True)
-    return distance - total / (x.size // total.size)
+    total = add_up(distance, axes(dim), keepdims=True)
+    return settled(distance - total / (x.size // total.size), x)
 
 
 def _variance(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
     x = floating(x)
     deviation: Any = _centred(x.astype(accumulator(x) or x.dtype, copy=False), dim)
-    total = (deviation * deviation).sum(axis=axes(dim), keepdims=keepdim)
+    total = add_up(deviation * deviation, axes(dim), keepdim)
     free = count(x.shape, dim) - correction
     if free <= 0:  # as in PyTorch: nothing is left to divide by
         return xp(x).where(total > 0, math.inf, math.nan).astype(x.dtype)
@@ -172,7 +162,8 @@ def ratio(x: Any, y: Any) -> Any:
 
 def _var_rule(g: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
     free = count(x.shape, dim) - correction
-    return spread(g * (2.0 / free if free > 0 else math.nan), x.shape, dim, keepdim) * _centred(x, dim)
+    part = shared_out(2.0 * g, free if free > 0 else math.nan)
+    return spread(part, x.shape, dim, keepdim) * _centred(x, dim)
 
 
 defvjp(_centred, x=lambda g, dim: _centred(g, dim))
@@ -200,9 +191,9 @@ def logsumexp(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
     if not x.size:
         return x.sum(axis=axis, keepdims=keepdim) - math.inf
     top = x.max(axis=axis, keepdims=True)
-    total = xp(x).exp(x - _finite(top)).sum(axis=axis, keepdims=keepdim)
+    total = add_up(xp(x).exp(x - _finite(top)), axis, keepdim)
     # the largest element adds exactly 1, so a smaller total means that the maximum is -inf
-    return xp(x).log(xp(x).maximum(total, 1)) + top.reshape(total.shape)
+    return settled(xp(x).log(xp(x).maximum(total, 1)) + top.reshape(total.shape), x)
 
 
 @primitive(broadcasts=True)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend import xp
 from ..primitive import defvjp, defvjp_joint, primitive
-from .reduction import Dim, accumulator, axes, settled, spread
+from .reduction import Dim, axes, spread
 from .shape import dim_of
+from .totals import accumulator, settled
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

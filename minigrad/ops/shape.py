@@ -33,7 +33,7 @@ def dim_of(shape: tuple[int, ...], dim: int) -> int:
 # ---- another shape -----------------------------------------------------------------------------------------------
 
 
-@primitive
+@primitive(views=True)
 def _reshape(x: Any, /, shape: tuple[int, ...]) -> Tensor:
     """The elements of ``x``, in order, under ``shape``: a view of it where that is possible, else a copy."""
     try:
@@ -64,7 +64,7 @@ def reshape(x: Any, *shape: Any) -> Tensor:
 view = reshape
 
 
-@primitive
+@primitive(views=True)
 def flatten(x: Any, /, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dims from ``start_dim`` to ``end_dim``, both included, made one.
 
@@ -93,7 +93,7 @@ def unflatten(x: Any, dim: int, sizes: tuple[int, ...]) -> Tensor:
     return _reshape(x, (*x.shape[:dim], *sizes, *x.shape[dim + 1 :]))
 
 
-@primitive
+@primitive(views=True)
 def squeeze(x: Any, /, dim: int | tuple[int, ...] | None = None) -> Tensor:
     """Without the dims of size 1: all of them, or those among ``dim``.
 
@@ -107,7 +107,7 @@ def squeeze(x: Any, /, dim: int | tuple[int, ...] | None = None) -> Tensor:
     return x.reshape([n for i, n in enumerate(x.shape) if n != 1 or i not in dims])
 
 
-@primitive
+@primitive(views=True)
 def unsqueeze(x: Any, /, dim: int) -> Tensor:
     """With a new dim of size 1, which becomes dim ``dim`` of the result.
 
@@ -127,7 +127,7 @@ defvjp(unsqueeze, x=lambda g, x_shape: _reshape(g, x_shape))
 # ---- another order of dims ---------------------------------------------------------------------------------------
 
 
-@primitive
+@primitive(views=True)
 def transpose(x: Any, /, dim0: int, dim1: int) -> Tensor:
     """``x`` with two of its dims exchanged: a view.
 
@@ -141,7 +141,7 @@ def transpose(x: Any, /, dim0: int, dim1: int) -> Tensor:
 swapaxes = transpose
 
 
-@primitive
+@primitive(views=True)
 def _permute(x: Any, /, dims: tuple[int, ...]) -> Tensor:
     """``x`` with its dims in the order ``dims``: a view."""
     return x.transpose(dims)

@@ -146,7 +146,7 @@ def pad(x: Any, pad: tuple[int, ...], mode: str = "constant", value: float = 0.0
 # ---- moved -------------------------------------------------------------------------------------------------------
 
 
-@primitive
+@primitive(views=True)
 def _flip(x: Any, /, dims: tuple[int, ...]) -> Tensor:
     """``x`` backwards along ``dims``: a view."""
     return xp(x).flip(x, dims)

@@ -81,14 +81,14 @@ def test_hook_whose_result_has_another_dtype() -> None:
     assert x.grad.dtype == mg.float32
 
 
-def test_an_exception_in_a_hook_names_the_op_and_the_line() -> None:
+def test_an_exception_in_a_hook_comes_out_as_it_is() -> None:
     y = mg.ones(2, requires_grad=True) * 3.0
 
     def refuse(g: mg.Tensor) -> None:
         raise KeyError("gone")
 
     y.register_hook(refuse)
-    with pytest.raises(GraphError, match=r"KeyError\('gone'\)\n  while differentiating mul, made at test_hooks.py:\d+"):
+    with pytest.raises(KeyError, match="gone"):
         y.sum().backward()
 
 
