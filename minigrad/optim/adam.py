@@ -14,8 +14,10 @@ class Adam(Optimizer):
     r"""Momentum, divided by the root mean square of the gradient, both corrected for starting at zero.
 
     .. math::
-        m_t &= \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2 \\
+        \begin{aligned}
+        m_t &= \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2 \cr
         \theta_t &= \theta_{t-1} - \gamma\; \frac{m_t / (1 - \beta_1^t)}{\sqrt{v_t / (1 - \beta_2^t)} + \epsilon}
+        \end{aligned}
 
     Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1. With ``amsgrad`` the largest
     :math:`v` so far stands in the denominator: Reddi, Kale and Kumar, "On the convergence of Adam and beyond", ICLR

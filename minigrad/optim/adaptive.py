@@ -13,8 +13,10 @@ class Adagrad(Optimizer):
     r"""Steps that shrink with all the gradients seen so far.
 
     .. math::
-        s_t &= s_{t-1} + g_t^2 \\
+        \begin{aligned}
+        s_t &= s_{t-1} + g_t^2 \cr
         \theta_t &= \theta_{t-1} - \frac{\gamma}{1 + (t-1)\,\eta}\; \frac{g_t}{\sqrt{s_t} + \epsilon}
+        \end{aligned}
 
     Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and stochastic optimization", JMLR 12,
     2011, section 1.1, with diagonal matrices.
@@ -78,9 +80,11 @@ class RMSprop(Optimizer):
     r"""Steps divided by a running root mean square of the gradient.
 
     .. math::
-        v_t &= \alpha v_{t-1} + (1 - \alpha)\, g_t^2, \qquad \bar g_t = \alpha \bar g_{t-1} + (1 - \alpha)\, g_t \\
-        d_t &= \sqrt{v_t} + \epsilon \quad\text{or, centred,}\quad \sqrt{v_t - \bar g_t^2} + \epsilon \\
+        \begin{aligned}
+        v_t &= \alpha v_{t-1} + (1 - \alpha)\, g_t^2, \qquad \bar g_t = \alpha \bar g_{t-1} + (1 - \alpha)\, g_t \cr
+        d_t &= \sqrt{v_t} + \epsilon \quad\text{or, centred,}\quad \sqrt{v_t - \bar g_t^2} + \epsilon \cr
         b_t &= \mu\, b_{t-1} + g_t / d_t, \qquad \theta_t = \theta_{t-1} - \gamma\, b_t
+        \end{aligned}
 
     Tieleman and Hinton, "Neural networks for machine learning", lecture 6.5, 2012. Centred and with momentum: Graves,
     "Generating sequences with recurrent neural networks", 2013, equations 38-45. The variance
@@ -165,9 +169,11 @@ class Adadelta(Optimizer):
     r"""Steps in the parameter's own unit: a running size of the steps over a running size of the gradients.
 
     .. math::
-        v_t &= \rho v_{t-1} + (1 - \rho)\, g_t^2 \\
-        \Delta_t &= \frac{\sqrt{u_{t-1} + \epsilon}}{\sqrt{v_t + \epsilon}}\; g_t \\
+        \begin{aligned}
+        v_t &= \rho v_{t-1} + (1 - \rho)\, g_t^2 \cr
+        \Delta_t &= \frac{\sqrt{u_{t-1} + \epsilon}}{\sqrt{v_t + \epsilon}}\; g_t \cr
         u_t &= \rho u_{t-1} + (1 - \rho)\, \Delta_t^2, \qquad \theta_t = \theta_{t-1} - \gamma\, \Delta_t
+        \end{aligned}
 
     Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1 (there :math:`\gamma = 1`).
 

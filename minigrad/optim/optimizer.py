@@ -108,8 +108,11 @@ class Optimizer:
         state = self.state.setdefault(p, {"step": 0})
         state["step"] += 1
         for name, value in self.buffers(group).items():
-            if name not in state:
+            kept = state.get(name)
+            if kept is None:
                 state[name] = backend.xp(array).full_like(array, value)
+            elif kept.dtype != array.dtype or type(kept) is not type(array):  # the model has moved since
+                state[name] = backend.move(kept, p.device).astype(array.dtype, copy=False)
         self.update(array, self._direction(array, grad, group), state, group)
         p.data = array  # the setter notes the change, so that a graph that kept the old values refuses a backward
 

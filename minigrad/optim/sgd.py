@@ -13,9 +13,11 @@ class SGD(Optimizer):
     r"""Stochastic gradient descent, with momentum if wanted.
 
     .. math::
-        b_t &= \mu\, b_{t-1} + (1 - \tau)\, g_t \qquad (b_1 = g_1) \\
+        \begin{aligned}
+        b_t &= \mu\, b_{t-1} + (1 - \tau)\, g_t \qquad (b_1 = g_1) \cr
         \theta_t &= \theta_{t-1} - \gamma\, b_t
         \quad\text{or, with Nesterov's,}\quad \theta_{t-1} - \gamma\, (g_t + \mu\, b_t)
+        \end{aligned}
 
     with the gradient :math:`g_t`, to which weight decay adds :math:`\lambda\theta_{t-1}`. The learning rate stands
     outside the buffer, unlike in Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and

@@ -1,6 +1,18 @@
 """Language models over characters."""
 
-from .corpus import Corpus as Corpus, TextError as TextError, builtin_text as builtin_text, read_text as read_text
-from .counts import CountModel as CountModel
-from .model import CharacterModel as CharacterModel, bits_per_character as bits_per_character, generate as generate
-from .vocabulary import Vocabulary as Vocabulary
+from .corpus import Corpus, TextError, builtin_text, read_text
+from .counts import CountModel
+from .model import CharacterModel, bits_per_character, generate
+from .vocabulary import Vocabulary
+
+__all__ = [
+    "CharacterModel",
+    "Corpus",
+    "CountModel",
+    "TextError",
+    "Vocabulary",
+    "bits_per_character",
+    "builtin_text",
+    "generate",
+    "read_text",
+]
