@@ -52,6 +52,10 @@ class Slots:
     def __len__(self) -> int:
         return len(self.shape)
 
+    def __contains__(self, i: int) -> bool:
+        """Whether anything has arrived for an output: ``g[i]`` would be zeros otherwise."""
+        return i in self._arrived
+
     def __add__(self, other: Slots) -> Slots:
         merged = dict(self._arrived)
         for i, g in other._arrived.items():

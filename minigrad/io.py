@@ -203,7 +203,7 @@ def _array(entry: dict[str, Any], name: str, path: Any) -> numpy.ndarray[Any, An
             return wide.view(numpy.float32).reshape(shape)
         return numpy.frombuffer(entry["data"], _DTYPES[kind]).reshape(shape)
     except (ValueError, OverflowError, TypeError) as error:
-        raise FileError(f"the tensor {name!r} in {path} is of shape {shape}, which NumPy has none of: {error}") from None
+        raise FileError(f"{path} is damaged: the tensor {name!r} of shape {shape}: {error}") from None
 
 
 _DTYPES = {

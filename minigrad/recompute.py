@@ -50,7 +50,8 @@ def checkpoint(f: Function, *args: Any) -> Any:
     op = _CHECKPOINTS if several else _CHECKPOINT
     edges = Joint(_rerun, (segment,), [(node, i) for i, node in enumerate(segment.sources)])
     inputs = tuple(source_of(x) if isinstance(x, Handle) else x for x in args)
-    captured = tuple(node for node in segment.sources if node not in inputs)
+    given = {source for source in inputs if isinstance(source, Node)}
+    captured = tuple(node for node in segment.sources if node not in given)
     arrays = [y._data for y in tracked]
     made = record(op, (*inputs, *captured), edges, {}, tuple(arrays) if several else arrays[0], current())
     fresh = iter(_outputs(made))

@@ -53,9 +53,13 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     def both(*args: Any) -> tuple[Any, Any]:
         call = _Call(f, args, numbers)
-        (y,) = call.outputs
+        if len(call.outputs) != 1:
+            raise GraphError(
+                f"value_and_grad: the function has to return one tensor, not {len(call.outputs)}\n"
+                "  hint: for several outputs there are vjp and jacobian"
+            )
         gradients = call.pull([None])
-        return call.result(y), gradients[0] if isinstance(argnums, int) else gradients
+        return call.result(call.outputs[0]), gradients[0] if isinstance(argnums, int) else gradients
 
     return both
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pickle
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -115,6 +116,38 @@ def test_what_cannot_be_saved(path: Path, value: Any) -> None:
     assert not path.exists()
 
 
+@pytest.mark.parametrize(
+    "array",
+    [np.ones(2, complex), np.array(["a"]), np.array([None]), np.array(["2020-01-01"], "M8[D]"), np.array([b"a"])]
+    + [np.ones(2, np.longdouble)] * (np.dtype(np.longdouble).itemsize > 8),
+    ids=lambda array: str(array.dtype),
+)
+def test_element_types_that_cannot_be_saved(path: Path, array: Any) -> None:
+    kind = re.escape(str(array.dtype))
+    with pytest.raises(mg.MinigradError, match=rf"deep\.0 is an array of {kind}, which cannot be saved"):
+        mg.save({"deep": [array]}, path)
+    assert not path.exists()
+
+
+def test_names_that_are_no_text(path: Path) -> None:
+    state = {"\ud800": mg.ones(1), "plain": "\udfff"}
+    mg.save(state, path)
+    assert same(mg.load(path), state)
+
+
+def test_what_holds_itself_cannot_be_saved(path: Path) -> None:
+    state: dict[str, Any] = {}
+    state["self"] = [state]
+    with pytest.raises(mg.MinigradError, match="too deep, or holds itself"):
+        mg.save(state, path)
+    with pytest.raises(mg.MinigradError, match="cannot be saved"):
+        mg.save({"number": 10**6000}, path)
+    with pytest.raises(mg.FileError, match="null"):
+        mg.save({}, "state\0")
+    with pytest.raises(mg.FileError, match="null"):
+        mg.load("state\0")
+
+
 def test_metadata_holds_no_tensors(path: Path) -> None:
     with pytest.raises(mg.MinigradError, match=r"metadata\.x is a Tensor"):
         mg.save({}, path, metadata={"x": mg.ones(1)})
@@ -219,6 +252,46 @@ def test_a_structure_that_does_not_fit(path: Path) -> None:
             mg.load(path)
         with pytest.raises(mg.FileError, match="is damaged: its metadata cannot be read"):
             mg.load_metadata(path)
+
+
+def test_headers_that_other_programs_would_refuse(path: Path) -> None:
+    written(path, {"__metadata__": None}, b"")
+    assert mg.load(path) == mg.load_metadata(path) == {}
+    deep = "[" * 100_000 + "]" * 100_000
+    for ours in (deep, f'{{"structure": {deep}, "metadata": {deep}}}'):
+        written(path, {"__metadata__": {"minigrad": ours}}, b"")
+        for read in (mg.load, mg.load_metadata):
+            with pytest.raises(mg.FileError, match="is damaged"):
+                read(path)
+    for shape, size in (([1] * 65, 4), ([0, 2**63], 0), ([0, 2**40, 2**40], 0)):
+        written(path, {"x": {"dtype": "F32", "shape": shape, "data_offsets": [0, size]}}, bytes(size))
+        with pytest.raises(mg.FileError, match=r"state\.safetensors"):
+            mg.load(path)
+
+
+def test_damage_anywhere_is_noticed_or_harmless(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = {"model": {"weight": mg.ones(2, 3), "bias": mg.zeros(2)}, ("a", 1): [(1, 2.5, None)], "name": "x"}
+    mg.save(state, path, metadata={"sizes": [3, 4]})
+    whole = path.read_bytes()
+    damaged = np.empty(len(whole), np.uint8)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: damaged.tobytes())  # 4,000 files would take seconds
+    rng = np.random.default_rng(0)
+    refusals: list[str] = []
+
+    def note_refusal(read: Any) -> None:
+        try:
+            read(path)
+        except mg.FileError as error:
+            refusals.append(str(error))
+
+    for _ in range(2000):
+        damaged[:] = np.frombuffer(whole, np.uint8)
+        at = rng.integers(0, len(whole), rng.integers(1, 4))
+        damaged[at] = rng.choice(np.frombuffer(b'0123456789[]{}:,"\\$nul\0\xff', np.uint8), at.size)
+        note_refusal(mg.load)
+        note_refusal(mg.load_metadata)
+    assert len(refusals) > 1000
+    assert all("state.safetensors" in message for message in refusals)
 
 
 def test_no_file_and_folders(path: Path, tmp_path: Path) -> None:

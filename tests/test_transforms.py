@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,12 @@ def close(found: mg.Tensor, expected: object) -> None:
 
 
 # ---- value_and_grad ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("f", [lambda x: (x.sum(), x.sum()), lambda x: ()])
+def test_value_and_grad_wants_one_output(f: Any) -> None:
+    with pytest.raises(GraphError, match=r"value_and_grad: the function has to return one tensor, not [20]\n.*vjp"):
+        mg.value_and_grad(f)(draw(3))
 
 
 def test_value_and_grad_leaves_nothing_behind() -> None:
@@ -244,6 +251,13 @@ def test_checkpoint_of_parameters_alone() -> None:
     y.backward()
     assert w.grad is not None
     close(w.grad, draw(3).numpy())
+
+
+def test_checkpoint_takes_arrays_and_anything_else() -> None:
+    w = draw(3, tracked=True)
+    y = mg.checkpoint(lambda a, b, n, words, x: w * a * b[0] * n * len(words) + x, np.ones(3), [2.0], 3, {"k": 1}, w)
+    y.sum().backward()
+    close(w.grad, np.full(3, 7.0))
 
 
 def test_checkpoint_keeps_nothing_of_the_inside() -> None:

@@ -1,6 +1,6 @@
 """Looking at a computation while it runs.
 
-All of this is :func:`minigrad.observe` with a callback of a few lines.
+All of this is a few lines each on what :func:`minigrad.observe` offers: a call for every op that runs.
 
 ========================  =========================================================================================
 :func:`detect_anomaly`    stops at the first op whose output or gradient is not finite, and says where it is

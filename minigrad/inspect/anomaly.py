@@ -8,14 +8,15 @@ from typing import Any
 import numpy
 
 from .. import backend
-from ..context import current, observe
+from ..context import current
 from ..edges import Joint
 from ..errors import GraphError
 from ..node import Handle, Node, user_line
 from ..op import Event
+from .observer import Observer
 
 
-class detect_anomaly(observe):
+class detect_anomaly(Observer):
     """Raise at the first op whose output, or whose gradient, has a NaN or an infinity in it.
 
     The error names op, source line, place in the model, the elements concerned, and the range of those inputs that the
@@ -39,7 +40,7 @@ class detect_anomaly(observe):
     """
 
     def __init__(self, inf: bool = True) -> None:
-        super().__init__(self._see)
+        super().__init__()
         self._inf = inf
         self._quiet: list[Any] = []
 
@@ -52,7 +53,8 @@ class detect_anomaly(observe):
         super().__exit__(*exc)
         self._quiet.pop().__exit__(*exc)
 
-    def _see(self, event: Event) -> None:
+    def see(self, event: Event) -> None:
+        """Raise if something in the event is not finite."""
         for i, value in enumerate(event.arrays):
             found = self._first_bad(value._data if isinstance(value, Handle) else value)
             if found:

@@ -7,9 +7,10 @@ from time import perf_counter
 from typing import Any
 
 from .. import backend
-from ..context import current, observe
+from ..context import current
 from ..graph import align
 from ..op import Event
+from .observer import Observer
 
 
 def scope_of(event: Event) -> str:
@@ -18,7 +19,7 @@ def scope_of(event: Event) -> str:
     return str(scope) if scope is not None else ""
 
 
-class profile(observe):
+class profile(Observer):
     """Count and time the ops that run inside, forward and backward.
 
     An op is given the time since the op before it: its own, and that of the Python which led to it. The times
@@ -39,7 +40,7 @@ class profile(observe):
     """
 
     def __init__(self, synchronize: bool = False) -> None:
-        super().__init__(self._see)
+        super().__init__()
         self.calls: Counter[tuple[str, str]] = Counter()
         self.seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
         self._synchronize = synchronize
@@ -49,7 +50,8 @@ class profile(observe):
         self._last = perf_counter()
         return super().__enter__()
 
-    def _see(self, event: Event) -> None:
+    def see(self, event: Event) -> None:
+        """Count an op, and the time since the one before."""
         if self._synchronize:
             backend.of(getattr(event.arrays[0], "_data", event.arrays[0])).synchronize()
         key = (event.op.name, "forward" if event.phase == "forward" else "backward")
@@ -70,7 +72,7 @@ class profile(observe):
     __str__ = to_text
 
 
-class memory(observe):
+class memory(Observer):
     """Count the bytes that the results of ops inside take; a view of another array takes none.
 
     Results that nothing keeps are freed again, so this is what was asked for, not what was held at one time. What a
@@ -88,11 +90,12 @@ class memory(observe):
     """
 
     def __init__(self) -> None:
-        super().__init__(self._see)
+        super().__init__()
         self.by_op: Counter[str] = Counter()
         self.by_scope: Counter[str] = Counter()
 
-    def _see(self, event: Event) -> None:
+    def see(self, event: Event) -> None:
+        """Count the bytes of an op's results."""
         if event.phase == "forward":
             made = sum(array.nbytes for array in event.arrays if array.flags.owndata)
             self.by_op[event.op.name] += made

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import backend
-from ..context import observe
 from ..graph import align
 from ..op import Event
 from .costs import scope_of
+from .observer import Observer
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Moments:
         return math.sqrt(max(self.squares / self.count - self.mean**2, 0.0)) if self.count else math.nan
 
 
-class activations(observe):
+class activations(Observer):
     """Collect statistics of what ops compute, by place in the model and op. Printing the object prints a table.
 
     A place where ``std`` shrinks towards 0 has stopped to tell its inputs apart; ``zeros`` near 100 % after relu are
@@ -69,11 +69,12 @@ class activations(observe):
     """
 
     def __init__(self, ops: Collection[str] | None = None) -> None:
-        super().__init__(self._see)
+        super().__init__()
         self.found: dict[tuple[str, str], Moments] = {}
         self._ops = ops
 
-    def _see(self, event: Event) -> None:
+    def see(self, event: Event) -> None:
+        """Add an op's results to the statistics of their place."""
         if event.phase == "forward" and (self._ops is None or event.op.name in self._ops):
             for array in event.arrays:
                 if array.dtype.kind == "f":

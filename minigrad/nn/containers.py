@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MinigradError
-from .module import Module
+from .module import Module, _join
 
 
 class _Container(Module):
@@ -25,10 +25,26 @@ class _Container(Module):
         return [*self._items.items(), *vars(self).items()]
 
     def _put(self, name: str, module: Module) -> None:
+        """Hold a module, in the place of the one of that name if there is one."""
         if not isinstance(module, Module):
-            raise MinigradError(f"{type(self).__name__} holds modules, not {type(module).__name__} (at {name!r})")
+            raise _no_module(self, module, name)
+        if not isinstance(name, str):
+            raise MinigradError(f"the names of a {type(self).__name__} are strings, not {type(name).__name__} {name!r}")
+        if name in self._items and self._items[name] is not module:
+            self._let_go(name, self._items[name])
         self._items[name] = module
         self._adopt(name, module)
+
+    def _let_go(self, name: str, module: Module) -> None:
+        """Take back the name that a module has from being held here."""
+        if module._path == _join(self._path, name):
+            module._place(type(module).__name__.lower())
+            module._rename("")
+
+    def _take(self, name: str) -> Module:
+        """Hold a module no longer."""
+        self._let_go(name, self._items[name])
+        return self._items.pop(name)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "items": dict(self._items)}
@@ -48,6 +64,10 @@ class _Container(Module):
 
     def __bool__(self) -> bool:
         return True
+
+
+def _no_module(container: Module, value: Any, name: str) -> MinigradError:
+    return MinigradError(f"{type(container).__name__} holds modules, not {type(value).__name__} (at {name!r})")
 
 
 class _Numbered(_Container):
@@ -75,16 +95,49 @@ class _Numbered(_Container):
     def __iter__(self) -> Iterator[Module]:
         return iter(self._items.values())
 
+    def __delitem__(self, index: int | slice) -> None:
+        names = list(self._items)[index] if isinstance(index, slice) else [self._name_at(index)]
+        for name in names:
+            self._take(name)
+        self._number(list(self._items.items()))
+
+    def _number(self, items: list[tuple[str, Module]]) -> None:
+        """Hold these, each by its position but for the names that are no numbers."""
+        for name in list(self._items):
+            self._take(name)
+        for position, (name, module) in enumerate(items):
+            self._put(str(position) if name.isdecimal() else name, module)
+
     def append(self, module: Module) -> Any:
         """Add a module at the end; gives this container back."""
-        self._put(str(len(self._items)), module)
-        return self
+        return self.insert(len(self), module)
 
     def extend(self, modules: Iterable[Module]) -> Any:
         """Add modules at the end; gives this container back."""
-        for module in modules:
+        for module in list(modules):
             self.append(module)
         return self
+
+    def insert(self, index: int, module: Module) -> Any:
+        """Add a module before position ``index``; those behind it are numbered anew. Gives this container back."""
+        size = len(self)
+        if not -size <= index <= size:
+            raise IndexError(f"no place {index} in a {type(self).__name__} of {size} modules")
+        position, name = index % size if index < 0 else index, str(size)
+        if position == size and name not in self._items:
+            self._put(name, module)
+        elif isinstance(module, Module):
+            items = list(self._items.items())
+            self._number([*items[:position], (name, module), *items[position:]])
+        else:
+            raise _no_module(self, module, str(position))
+        return self
+
+    def pop(self, index: int = -1) -> Module:
+        """Remove the module at a position, the last one if left out, and return it."""
+        module: Module = self[index]
+        del self[index]
+        return module
 
 
 class Sequential(_Numbered):
@@ -147,7 +200,7 @@ class ModuleDict(_Container):
 
     __slots__ = ()
 
-    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
         self.update(modules or {})
 
     def __getitem__(self, name: str) -> Any:
@@ -159,7 +212,7 @@ class ModuleDict(_Container):
         self._put(name, module)
 
     def __delitem__(self, name: str) -> None:
-        del self._items[name]
+        self.pop(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
@@ -179,7 +232,18 @@ class ModuleDict(_Container):
         """Names and modules."""
         return self._items.items()
 
-    def update(self, modules: Mapping[str, Module]) -> None:
+    def pop(self, name: str) -> Module:
+        """Remove a module and return it."""
+        module: Module = self[name]
+        self._take(name)
+        return module
+
+    def clear(self) -> None:
+        """Remove all modules."""
+        for name in list(self._items):
+            self._take(name)
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add modules, or put others in the place of those that bear the same names."""
-        for name, module in modules.items():
+        for name, module in dict(modules).items():
             self._put(name, module)

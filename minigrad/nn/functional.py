@@ -27,6 +27,7 @@ from ..ops.activation import (
 from ..ops.elementary import tanh
 from ..ops.gathering import embedding
 from ..ops.linalg import linear
+from ..ops.tiling import pad
 from ..tensor import Tensor
 from .losses import (
     binary_cross_entropy,
@@ -63,6 +64,7 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "one_hot",
+    "pad",
     "relu",
     "selu",
     "sigmoid",

@@ -7,18 +7,56 @@ target must agree in shape; nothing is broadcast, because a column minus a row i
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from .. import backend
 from ..backend import xp
 from ..creation import tensor
 from ..errors import DtypeError, MinigradError, ShapeError
-from ..ops import activation, arithmetic, elementary, gathering, reduction as reductions, selection
+from ..ops import activation, arithmetic, clamping, elementary, gathering, reduction as reductions, selection, variance
 from ..primitive import defvjp, primitive
 from ..tensor import Tensor
 from .module import Module
 
 # ---- classes -----------------------------------------------------------------------------------------------------
+
+
+@primitive(outputs=True)
+def _class_log_likelihood(x: Any, /, target: Any, dim: int) -> tuple[Tensor, Tensor]:
+    r""":math:`\ln p_t` and :math:`p = \mathrm{softmax}(x)`; :math:`t` has the shape of ``x``, but 1 along ``dim``.
+
+    In one op, because a language model comes here with all its words at every step, and then the time goes into passes
+    over memory: the probabilities are made in place and kept, and backward is two more passes.
+    """
+    p = arithmetic.floating(x - x.max(axis=dim, keepdims=True)) if x.size else arithmetic.floating(x).copy()
+    shifted = xp(x).take_along_axis(p, target, dim)
+    xp(x).exp(p, out=p)
+    total = p.sum(axis=dim, keepdims=True)
+    p /= total
+    return shifted - xp(x).log(total), p
+
+
+@primitive
+def _toward_class(p: Any, u: Any, /, target: Any, dim: int) -> Tensor:
+    r""":math:`u\,(e_t - p)`, :math:`e_t` one-hot: the gradient :math:`u` of :math:`\ln p_t` carried to the scores."""
+    gradient = p * -u
+    gradient[gathering._along(p, dim, target, target.shape)] += u
+    return gradient
+
+
+def _to_scores(g: Any, x: Any, out: Any, target: Any, dim: int) -> Any:
+    p = activation.softmax(x, dim) if isinstance(x, Tensor) else out[1]  # recorded, where that is what is wanted
+    gradient = _toward_class(p, g[0], target, dim)
+    return gradient + p * (g[1] - reductions.sum(g[1] * p, dim, keepdim=True)) if 1 in g else gradient
+
+
+defvjp(_class_log_likelihood, x=_to_scores)
+defvjp(
+    _toward_class,
+    p=lambda g, u: -g * u,
+    u=lambda g, p, target, dim: gathering.gather(g, dim, target) - reductions.sum(g * p, dim, keepdim=True),
+)
 
 
 def cross_entropy(
@@ -57,10 +95,13 @@ def cross_entropy(
     True
     """
     dim = _class_dim(input, dim)
-    log_probabilities = activation.log_softmax(input, dim)
     if _is_distribution(input, target):
+        log_probabilities = activation.log_softmax(input, dim)
         return _against_distribution(log_probabilities, target, weight, label_smoothing, reduction, dim)
-    return _against_classes(log_probabilities, target, weight, ignore_index, label_smoothing, reduction, dim)
+    pick: Callable[[Any, int, Any], Tensor] = _log_likelihood
+    if label_smoothing or input.dtype.kind != "f":
+        input, pick = activation.log_softmax(input, dim), gathering.gather
+    return _against_classes(input, target, weight, ignore_index, label_smoothing, reduction, dim, pick)
 
 
 def nll_loss(
@@ -70,7 +111,13 @@ def nll_loss(
 
     Arguments as for :func:`cross_entropy`.
     """
-    return _against_classes(input, target, weight, ignore_index, 0.0, reduction, _class_dim(input, dim))
+    dim = _class_dim(input, dim)
+    return _against_classes(input, target, weight, ignore_index, 0.0, reduction, dim, gathering.gather)
+
+
+def _log_likelihood(scores: Tensor, dim: int, target: Any) -> Tensor:
+    """What :func:`gather` finds in the log-probabilities."""
+    return _class_log_likelihood(scores, target, dim)[0]
 
 
 def _class_dim(input: Tensor, dim: int) -> int:
@@ -100,17 +147,18 @@ def _against_distribution(
 
 
 def _against_classes(
-    log_probabilities: Tensor,
+    input: Tensor,
     target: Any,
     weight: Any,
     ignore_index: int,
     smoothing: float,
     reduction: str,
     dim: int,
+    pick: Callable[[Any, int, Any], Tensor],
 ) -> Tensor:
-    array = log_probabilities.data
+    array = input.data
     module, on_host = xp(array), backend.of(array).kind == "cpu"
-    target = module.expand_dims(_classes(target, log_probabilities, dim), dim)
+    target = module.expand_dims(_classes(target, input, dim), dim)
     counts = target != ignore_index
     target = module.where(counts, target, 0)
     factors = counts.astype(array.dtype)
@@ -121,16 +169,16 @@ def _against_classes(
     elif outside.any():
         raise _no_such_class(target[outside][0], array.shape[dim])
     if weight is not None:
-        weight = _along(weight, log_probabilities, dim)
+        weight = _along(weight, input, dim)
         factors = factors * module.take_along_axis(module.broadcast_to(weight, array.shape), target, dim)
     total = factors.sum()
     if smoothing:
-        values = log_probabilities
+        values = input
         uniform = smoothing / array.shape[dim] * (counts if weight is None else weight * counts)
         right = module.arange(array.shape[dim]).reshape([-1 if d == dim else 1 for d in range(array.ndim)]) == target
         factors = (right * factors * (1.0 - smoothing) + uniform).astype(array.dtype)
     else:
-        values = gathering.gather(log_probabilities, dim, target)
+        values = pick(input, dim, target)
     if not on_host or not counts.all():  # what stands where nothing counts may be anything, NaN included
         values = selection.where(counts, values, 0.0)
     if reduction != "mean":
@@ -213,7 +261,7 @@ def smooth_l1_loss(input: Tensor, target: Any, reduction: str = "mean", beta: fl
 
 
 def _huber(difference: Tensor, delta: float) -> Tensor:
-    cut = selection.clamp(difference, -delta, delta)
+    cut = clamping.clamp(difference, -delta, delta)
     return cut * (difference - 0.5 * cut)
 
 
@@ -234,10 +282,10 @@ def _binary_cross_entropy(x: Any, y: Any, /) -> Tensor:
     return -(y * _floored_log(x) + (1 - y) * _floored_log(1 - x))
 
 
-defvjp(_floored_log, x=lambda g, x: reductions.ratio(g, x))
+defvjp(_floored_log, x=lambda g, x: variance.ratio(g, x))
 defvjp(
     _binary_cross_entropy,
-    x=lambda g, x, y: g * (x - y) / selection.clamp(x * (1 - x), 1e-12),
+    x=lambda g, x, y: g * (x - y) / clamping.clamp(x * (1 - x), 1e-12),
     y=lambda g, x: g * (_floored_log(1 - x) - _floored_log(x)),
 )
 

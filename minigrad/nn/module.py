@@ -73,8 +73,8 @@ class Module:
 
     training: bool
     _buffers: dict[str, bool]  # names of attributes that are buffers -> do they belong to the state
-    _hooks: dict[int, Callable[..., Any]]
-    _pre_hooks: dict[int, Callable[..., Any]]
+    _hooks: dict[object, Callable[..., Any]]
+    _pre_hooks: dict[object, Callable[..., Any]]
     _label: str  # the piece of the scope's path that a call adds
     _path: str  # dotted path from the outermost module known to hold this one
 
@@ -257,6 +257,8 @@ class Module:
     if not TYPE_CHECKING:  # pragma: no branch (a checker would take it as leave to use any attribute)
 
         def __getattr__(self, name: str) -> Any:
+            if any(name in vars(base) for base in type(self).__mro__):  # a property that failed: fail as it does
+                return object.__getattribute__(self, name)
             message = f"{type(self).__name__} has no attribute {name!r}"
             close = [] if name.startswith("__") else difflib.get_close_matches(name, dir(self), 3)
             raise AttributeError(message + (f"; did you mean {' or '.join(close)}?" if close else ""))
@@ -354,12 +356,27 @@ class Module:
             if child not in above and child is not self:
                 yield from child._state(_join(path, name), (*above, self))
 
+    def _named_state(self) -> dict[str, Tensor]:
+        """The tensors of the state by name."""
+        named: dict[str, Tensor] = {}
+        for name, tensor in self._state():
+            if named.setdefault(name, tensor) is not tensor:
+                places = (f"{next(_places('self', self, t), 'self')} {t.shape}" for t in (named[name], tensor))
+                raise StateError(
+                    f"two tensors go by the name {name!r}: {' and '.join(places)}; a state has room for one\n"
+                    "  hint: give one of them another attribute or key"
+                )
+        return named
+
     def state_dict(self) -> dict[str, Tensor]:
         """All parameters and persistent buffers by name: copies, so later training does not change them.
 
         A parameter shared by two places is there under both names, as in PyTorch.
+
+        Raises:
+            StateError: two different tensors have the same name.
         """
-        return {name: creation.tensor(tensor.detach()) for name, tensor in self._state()}
+        return {name: creation.tensor(tensor.detach()) for name, tensor in self._named_state().items()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> LoadResult:
         """Copy a state into the parameters and buffers of this module.
@@ -376,7 +393,12 @@ class Module:
         Raises:
             StateError: with every name, shape and dtype that does not fit.
         """
-        own = dict(self._state())
+        if not isinstance(state, Mapping):
+            raise StateError(
+                "a state is a dictionary of names and tensors, as state_dict() gives it,"
+                f" not a {type(state).__name__}"
+            )
+        own = self._named_state()
         given = {name: _array_of(value) for name, value in state.items()}
         missing = [name for name in own if name not in given]
         unexpected = [name for name in given if name not in own]
@@ -429,6 +451,21 @@ def _search(path: str, value: Any, kind: Any) -> Iterator[tuple[str, Any]]:
                 yield from _search(f"{path}.{key}", item, kind)
 
 
+def _places(place: str, value: Any, tensor: Tensor, above: tuple[Any, ...] = ()) -> Iterator[str]:
+    """Where in a value a tensor is held, as Python spells it: ``self.layers[0].weight``."""
+    if value is tensor:
+        yield place
+    elif isinstance(value, _HOLDERS) and not any(value is holder for holder in above):
+        held: Iterable[tuple[Any, Any]] = ()
+        if isinstance(value, Module):
+            held = value._contents()
+        elif not isinstance(value, Parameter):
+            held = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in held:
+            spelled = f".{key}" if isinstance(value, Module) and key.isidentifier() else f"[{key!r}]"
+            yield from _places(place + spelled, item, tensor, (*above, value))
+
+
 def _once(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     seen = set()
     for name, value in named:
@@ -441,8 +478,8 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
 
 
-def _add(hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> Remover:
-    key = max(hooks, default=0) + 1
+def _add(hooks: dict[object, Callable[..., Any]], hook: Callable[..., Any]) -> Remover:
+    key = object()  # equal to no other, also beside the hooks of an unpickled module
     hooks[key] = hook
     return lambda: (hooks.pop(key, None), None)[1]
 

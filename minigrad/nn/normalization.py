@@ -7,7 +7,7 @@ from typing import Any
 from .. import backend
 from ..creation import ones, tensor, zeros
 from ..errors import ShapeError
-from ..ops import reduction
+from ..ops import reduction, variance
 from ..ops.arithmetic import sqrt
 from ..ops.shape import reshape
 from ..primitive import defvjp, primitive
@@ -90,7 +90,7 @@ def batch_norm(
         normal = normalize(input, dims, eps)
         if training:
             _track(running_mean, reduction.mean(input.data, dims), momentum)
-            _track(running_var, reduction.var(input.data, dims), momentum)
+            _track(running_var, variance.var(input.data, dims), momentum)
     else:
         scale = 1.0 / sqrt(running_var.detach() + eps)
         normal = (input - reshape(running_mean.detach(), shape)) * reshape(scale, shape)

@@ -1,3 +1,5 @@
+import contextlib
+import gc
 import math
 
 import numpy as np
@@ -175,6 +177,26 @@ def test_gradient_flow_refuses():
         mg.inspect.gradient_flow(mg.ones(1))
     with pytest.raises(mg.GraphError, match="takes one tensor"):
         mg.inspect.gradient_flow([x * 2, x])
+
+
+def test_nothing_is_left_for_the_garbage_collector():
+    def use():
+        x = leaf([1.0, 2.0])
+        for kind in (mg.inspect.profile, mg.inspect.memory, mg.inspect.activations, mg.inspect.detect_anomaly):
+            with kind():
+                (x * 2).sum().backward()
+        with contextlib.suppress(mg.GraphError), mg.inspect.detect_anomaly():
+            (x - 5).log()
+        mg.inspect.gradient_flow((x * 2).sum())
+
+    use()
+    gc.collect()
+    gc.disable()
+    try:
+        use()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_all_of_it_on_a_device(cuda):

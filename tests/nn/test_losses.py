@@ -160,3 +160,32 @@ def test_classification_modules() -> None:
     logs = x.log_softmax(1)
     assert nn.NLLLoss(weight)(logs, t).item() == F.nll_loss(logs, t, weight).item()
     assert dict(module.double().named_buffers())["weight"].dtype == mg.float64
+
+
+def test_cross_entropy_is_as_exact_as_its_logarithms() -> None:
+    """Large scores, scores of minus infinity and any dim: the same as choosing from log_softmax."""
+    rng = np.random.default_rng(0)
+    scores, target = rng.standard_normal((5, 7, 3)) * 3, rng.integers(0, 7, (5, 3))
+    scores[0, 0], scores[1], scores[2, 3, 1] = 1e4, scores[1] + 1e6, -np.inf
+    target[0, 0], target[2, 1], target[3] = 2, 0, -100
+    weight = rng.uniform(0.5, 2.0, 7)
+    for dtype, tolerance in ((mg.float32, 1e-6), (mg.float64, 1e-13)):
+        for dim, order in ((1, (0, 1, 2)), (-1, (0, 2, 1)), (0, (1, 0, 2))):
+            x = mg.tensor(scores.transpose(order), dtype=dtype, requires_grad=True)
+            y = mg.tensor(scores.transpose(order), dtype=dtype, requires_grad=True)
+            one = nn.functional.cross_entropy(x, target, weight=weight, dim=dim)
+            two = nn.functional.nll_loss(y.log_softmax(dim), target, weight=weight, dim=dim)
+            one.backward()
+            two.backward()
+            assert one.dtype == x.grad.dtype == dtype
+            np.testing.assert_allclose(one.numpy(), two.numpy(), rtol=tolerance)
+            np.testing.assert_allclose(x.grad.numpy(), y.grad.numpy(), rtol=0, atol=tolerance)
+
+
+def test_cross_entropy_of_whole_numbers_and_of_nothing() -> None:
+    assert nn.functional.cross_entropy(mg.tensor([[0, 0]]), [1]).dtype == mg.float32
+    x = mg.zeros(0, 3, requires_grad=True)
+    loss = nn.functional.cross_entropy(x, mg.zeros(0, dtype=mg.int64), reduction="sum")
+    loss.backward()
+    assert loss.item() == 0
+    assert x.grad.shape == (0, 3)

@@ -83,6 +83,16 @@ def test_minitorch_unknown_attributes_raise_and_name_what_was_meant() -> None:
     assert not hasattr(nn.Linear(2, 2), "__array__")
 
 
+def test_an_error_inside_a_property_is_the_one_that_is_seen() -> None:
+    class Model(nn.Module):
+        @property
+        def foo(self) -> Any:
+            return self.bar
+
+    with pytest.raises(AttributeError, match=r"^Model has no attribute 'bar'$"):
+        _ = Model().foo
+
+
 def test_items_appended_to_a_plain_list_are_found() -> None:
     model = Model()
     model.layers.append(nn.Linear(2, 2))
@@ -325,7 +335,42 @@ def test_hooks_see_and_replace() -> None:
     assert model(mg.ones(2)) == "replaced"
 
 
+def test_a_remover_called_twice_removes_its_own_hook_only() -> None:
+    model = nn.Identity()
+    seen: list[str] = []
+    remove = model.register_forward_hook(lambda m, args, out: seen.append("first"))
+    remove()
+    model.register_forward_hook(lambda m, args, out: seen.append("second"))
+    remove()
+    model(1)
+    assert seen == ["second"]
+
+
 # ---- state
+
+
+@pytest.mark.parametrize(
+    ("attributes", "places"),
+    [
+        ({"d": {1: nn.Parameter(mg.ones(2)), "1": nn.Parameter(mg.ones(3))}}, r"d\[1\] \(2,\).*d\['1'\] \(3,\)"),
+        ({"d": [nn.Parameter(mg.ones(2))], "d.0": nn.Parameter(mg.ones(3))}, r"d\[0\] \(2,\).*\['d\.0'\] \(3,\)"),
+        ({"a": {"b.weight": nn.Parameter(mg.ones(2)), "b": nn.Linear(1, 1)}}, r"a\['b\.weight'\].*a\['b'\]\.weight"),
+    ],
+)
+def test_a_state_has_room_for_every_parameter(attributes: dict[str, Any], places: str) -> None:
+    model = nn.Module()
+    for name, value in attributes.items():
+        setattr(model, name, value)
+    outer = nn.Module()
+    outer.inner, outer.parent = model, outer
+    for collide in (model.state_dict, outer.state_dict, lambda: model.load_state_dict({})):
+        with pytest.raises(mg.StateError, match=r"two tensors go by the name .*: .*" + places):
+            collide()
+
+
+def test_a_state_is_names_and_tensors() -> None:
+    with pytest.raises(mg.StateError, match=r"a state is a dictionary .* state_dict\(\) .*, not a list"):
+        nn.Linear(1, 1).load_state_dict([mg.ones(1, 1)])  # type: ignore[arg-type]
 
 
 def test_a_state_is_a_snapshot() -> None:

@@ -5,12 +5,23 @@ from __future__ import annotations
 import numpy as np
 from case import Case
 
-from minigrad.nn.losses import _binary_cross_entropy, _floored_log
+from minigrad.nn.losses import _binary_cross_entropy, _class_log_likelihood, _floored_log, _toward_class
 from minigrad.nn.normalization import normalize
 
 
 def _normalized(x: np.ndarray, dim: tuple[int, ...], eps: float) -> np.ndarray:
     return (x - x.mean(dim, keepdims=True)) / np.sqrt(x.var(dim, keepdims=True) + eps)
+
+
+def _likelihood(x: np.ndarray, target: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    p = np.exp(x) / np.exp(x).sum(dim, keepdims=True)
+    return np.log(np.take_along_axis(p, target, dim)), p
+
+
+def _toward(p: np.ndarray, u: np.ndarray, target: np.ndarray, dim: int) -> np.ndarray:
+    right = np.zeros_like(p)
+    np.put_along_axis(right, target, 1.0, dim)
+    return u * (right - p)
 
 
 CASES = [
@@ -22,5 +33,19 @@ CASES = [
         lambda rng: (rng.uniform(0.1, 0.9, (3, 4)), rng.uniform(0.1, 0.9, (3, 4))),
         lambda x, y: -(y * np.log(x) + (1 - y) * np.log(1 - x)),
         name="binary_cross_entropy",
+    ),
+    Case(
+        _class_log_likelihood,
+        lambda rng: (rng.standard_normal((3, 4, 2)),),
+        _likelihood,
+        {"target": np.array([[[0, 3]], [[1, 1]], [[2, 0]]]), "dim": 1},
+        name="class_log_likelihood",
+    ),
+    Case(
+        _toward_class,
+        lambda rng: (rng.uniform(0.1, 0.9, (3, 4)), rng.standard_normal((3, 1))),
+        _toward,
+        {"target": np.array([[0], [3], [1]]), "dim": 1},
+        name="toward_class",
     ),
 ]

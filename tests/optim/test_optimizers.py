@@ -230,6 +230,39 @@ def test_float32_stays_float32():
         assert {v.dtype for v in optimizer.state[p].values() if hasattr(v, "dtype")} <= {np.dtype("float32")}
 
 
+@pytest.mark.parametrize(("kind", "options"), KINDS)
+def test_the_state_goes_along_when_the_model_changes_its_dtype(kind, options):
+    model = mg.nn.Linear(2, 2)
+    optimizer = kind(model.parameters(), **options)
+
+    def steps(count):
+        for _ in range(count):
+            for p in model.parameters():
+                p.grad = mg.full(p.shape, 0.5, dtype=p.dtype)
+            optimizer.step()
+
+    steps(3)
+    kept = {p: {k: v.copy() for k, v in entry.items() if k != "step"} for p, entry in optimizer.state.items()}
+    values = {p: p.data.astype("f8") for p in model.parameters()}
+    model.double()
+    steps(1)
+    for p, entry in optimizer.state.items():
+        assert p.dtype == mg.float64
+        assert {v.dtype for k, v in entry.items() if k != "step"} <= {np.dtype("float64")}
+        assert entry["step"] == 4
+    again = [leaf(value) for value in values.values()]
+    other = kind(again, **options)  # one that was float64 from the start goes on in the same way
+    for p, q in zip(values, again, strict=True):
+        other.state[q] = {"step": 3, **{k: v.astype("f8") for k, v in kept[p].items()}}
+        q.grad = mg.full(q.shape, 0.5, dtype=mg.float64)
+    other.step()
+    for p, q in zip(values, again, strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+    model.float()
+    steps(1)
+    assert {v.dtype for v in optimizer.state[p].values() if hasattr(v, "dtype")} <= {np.dtype("float32")}
+
+
 def test_a_graph_made_before_the_step_refuses_and_names_the_line():
     p = leaf([2.0])
     y = p * p
