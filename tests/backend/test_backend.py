@@ -221,7 +221,7 @@ def test_mixed_devices(cuda: Any) -> None:
         with pytest.raises(mg.DeviceError) as caught:
             op(*args)
         said = str(caught.value)
-        assert said.startswith(f"{op.op.name}: its arguments live on different devices")
+        assert said.startswith(f"{op.__name__}: its arguments live on different devices")
         assert "on cuda:0" in said
         assert "on cpu" in said
         assert said.endswith(f"hint: bring them together: {mended}")
@@ -367,3 +367,12 @@ def test_the_default_dtype() -> None:
         mg.set_default_dtype(mg.float32)
     with pytest.raises(mg.DtypeError, match="floating"):
         mg.set_default_dtype(mg.int64)
+
+
+def test_default_device_decorates_functions(cuda):
+    @mg.default_device("cuda:0")
+    def made():
+        return mg.zeros(2)
+
+    assert made().device == "cuda:0"
+    assert mg.zeros(2).device == "cpu"

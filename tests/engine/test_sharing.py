@@ -33,6 +33,7 @@ def changed_after(use) -> None:
         lambda x, w: x * w.split(1)[0],
         lambda x, w: x[0] * w.diagonal().flip(0),
         lambda x, w: x * w.expand(3, 2, 2),
+        lambda x, w: mg.einsum("ij,jk->ik", x, w),
     ],
 )
 def test_a_change_is_seen_through_views(use):
@@ -54,6 +55,15 @@ def test_a_change_does_not_matter_where_no_recorded_rule_kept_the_leaf():
     w.data -= 1.0
     loss.backward()
     assert w.grad.tolist() == [[2.0, 2.0], [2.0, 2.0]]
+
+
+def test_a_freed_graph_says_so_also_after_a_change():
+    w = mg.ones(2, requires_grad=True)
+    y = (w * w).sum()
+    y.backward()
+    w.data -= 1.0
+    with pytest.raises(mg.GraphError, match="came a second time"):
+        y.backward()
 
 
 def test_a_detached_tensor_shares_memory_and_changes_with_it():
