@@ -92,11 +92,12 @@ from .ops.elementary import (
 )
 from .ops.selection import (
     bitwise_and as bitwise_and, bitwise_not as bitwise_not, bitwise_or as bitwise_or, bitwise_xor as bitwise_xor,
-    clamp as clamp, eq as eq, ge as ge, gt as gt, isfinite as isfinite, isinf as isinf, isnan as isnan, le as le,
+    eq as eq, ge as ge, gt as gt, isfinite as isfinite, isinf as isinf, isnan as isnan, le as le,
     logical_and as logical_and, logical_not as logical_not, logical_or as logical_or, logical_xor as logical_xor,
-    lt as lt, masked_fill as masked_fill, maximum as maximum, minimum as minimum, nan_to_num as nan_to_num,
+    lt as lt, masked_fill as masked_fill, maximum as maximum, minimum as minimum,
     ne as ne, where as where,
 )
+from .ops.clamping import clamp as clamp, nan_to_num as nan_to_num
 from .ops.conversion import clone as clone
 from .ops.broadcast import broadcast_to as broadcast_to, expand as expand, expand_as as expand_as
 from .ops.diagonals import diag as diag, diagonal as diagonal, tril as tril, triu as triu
@@ -131,9 +132,10 @@ from .ops.ordering import (
     sort as sort, topk as topk,
 )
 from .ops.reduction import (
-    all as all, any as any, count_nonzero as count_nonzero, logsumexp as logsumexp, mean as mean, std as std,
-    sum as sum, var as var,
+    all as all, any as any, count_nonzero as count_nonzero, logsumexp as logsumexp, mean as mean,
+    sum as sum,
 )
+from .ops.variance import std as std, var as var
 from .ops.scan import cumprod as cumprod, cumsum as cumsum, diff as diff, prod as prod
 from .ops.shape import (
     flatten as flatten,

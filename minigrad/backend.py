@@ -21,7 +21,7 @@ from typing import Any
 import numpy
 
 from .context import Context, Mode
-from .errors import DeviceError, DtypeError
+from .errors import DeviceError, DtypeError, MinigradError
 
 Array = Any
 
@@ -432,7 +432,9 @@ def manual_seed(seed: int) -> None:
     >>> bool((a == mg.rand(2)).all())
     True
     """
-    _seed[0] = seed
+    if not isinstance(seed, (int, numpy.integer)) or seed < 0:
+        raise MinigradError(f"manual_seed: a seed is a whole number from 0 on, not {seed!r:.60}")
+    _seed[0] = int(seed)
     for backend in _by_kind.values():
         backend.reseed()
 

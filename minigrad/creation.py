@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy
@@ -9,7 +10,8 @@ import numpy
 from . import backend
 from .call import wrap
 from .context import current
-from .errors import DtypeError
+from .errors import DtypeError, ShapeError
+from .ops.shape import sizes_of
 from .tensor import Tensor
 
 
@@ -57,14 +59,18 @@ def from_numpy(array: numpy.ndarray[Any, Any]) -> Tensor:
     return result
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros of shape ``size``, given as numbers or as one tuple."""
-    return full(_size(size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
+def zeros(
+    *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Zeros of a shape given as numbers, as one tuple, or by the keyword ``size``."""
+    return full(_size(sizes, size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones of shape ``size``, given as numbers or as one tuple."""
-    return full(_size(size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad)
+def ones(
+    *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Ones of a shape given as numbers, as one tuple, or by the keyword ``size``."""
+    return full(_size(sizes, size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -78,7 +84,7 @@ def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requ
 
 
 def arange(
-    start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    start: Any = 0, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """``start, start + step, ...`` up to but without ``end``; ``arange(end)`` starts at 0."""
     start, end = (0, start) if end is None else (start, end)
@@ -102,23 +108,37 @@ def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None, req
     return tensor(values, device=_device(device), requires_grad=requires_grad)
 
 
-def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Uniform random numbers in [0, 1)."""
+def rand(
+    *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Uniform random numbers in [0, 1), of a shape given as numbers, as one tuple, or by the keyword ``size``."""
     dtype = dtype if dtype is not None else backend.get_default_dtype()
     with _placed(device):
-        return _finish(backend.on(_device(device)).random(_size(size), dtype), requires_grad)
+        return _finish(backend.on(_device(device)).random(_size(sizes, size), dtype), requires_grad)
 
 
-def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Standard normal random numbers."""
+def randn(
+    *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Standard normal random numbers, of a shape given as numbers, as one tuple, or by the keyword ``size``."""
     dtype = dtype if dtype is not None else backend.get_default_dtype()
     with _placed(device):
-        return _finish(backend.on(_device(device)).standard_normal(_size(size), dtype), requires_grad)
+        return _finish(backend.on(_device(device)).standard_normal(_size(sizes, size), dtype), requires_grad)
 
 
-def randint(low: int, high: int, size: Any, device: Any = None) -> Tensor:
-    """Random integers from ``low`` up to but without ``high``, int64."""
-    uniform = rand(*size, dtype=backend.float64, device=device).data
+def randint(low: Any = 0, high: Any = None, size: Any = None, device: Any = None) -> Tensor:
+    """Random integers from ``low`` up to but without ``high``, int64; ``randint(high, size)`` starts at 0.
+
+    >>> import minigrad as mg
+    >>> mg.randint(5, (2, 3)).shape, mg.randint(7, 8, size=(2,)).tolist()
+    ((2, 3), [7, 7])
+    """
+    if size is None:
+        high, size = None, high
+    low, high = (0, low) if high is None else (low, high)
+    if size is None or not low < high:
+        raise ShapeError(f"randint: takes (low, high, size) with low below high, not ({low}, {high}, {size})")
+    uniform = rand(size=size, dtype=backend.float64, device=device).data
     return _finish((uniform * (high - low)).astype(backend.int64) + low, False)
 
 
@@ -127,31 +147,33 @@ def randperm(n: int, device: Any = None) -> Tensor:
     return _finish(rand(n, dtype=backend.float64, device=device).data.argsort(), False)
 
 
-def zeros_like(x: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros of the shape, dtype and device of ``x``."""
-    return full_like(x, 0, dtype, requires_grad)
+def zeros_like(x: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """Zeros of the shape of ``x``, and of its dtype and device unless told others."""
+    return full_like(x, 0, dtype, requires_grad, device)
 
 
-def ones_like(x: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones of the shape, dtype and device of ``x``."""
-    return full_like(x, 1, dtype, requires_grad)
+def ones_like(x: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """Ones of the shape of ``x``, and of its dtype and device unless told others."""
+    return full_like(x, 1, dtype, requires_grad, device)
 
 
-def full_like(x: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """``fill_value`` everywhere, of the shape, dtype and device of ``x``."""
-    return full(x.shape, fill_value, dtype if dtype is not None else x.dtype, _device_of(x), requires_grad)
+def full_like(
+    x: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
+    """``fill_value`` everywhere, of the shape of ``x``, and of its dtype and device unless told others."""
+    return full(x.shape, fill_value, dtype if dtype is not None else x.dtype, device or _device_of(x), requires_grad)
 
 
-def rand_like(x: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Uniform random numbers in [0, 1) of the shape, dtype and device of ``x``."""
+def rand_like(x: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """Uniform random numbers in [0, 1) of the shape of ``x``, and of its dtype and device unless told others."""
     dtype = dtype if dtype is not None else x.dtype
-    return rand(*x.shape, dtype=dtype, device=_device_of(x), requires_grad=requires_grad)
+    return rand(*x.shape, dtype=dtype, device=device or _device_of(x), requires_grad=requires_grad)
 
 
-def randn_like(x: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Standard normal random numbers of the shape, dtype and device of ``x``."""
+def randn_like(x: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """Standard normal random numbers of the shape of ``x``, and of its dtype and device unless told others."""
     dtype = dtype if dtype is not None else x.dtype
-    return randn(*x.shape, dtype=dtype, device=_device_of(x), requires_grad=requires_grad)
+    return randn(*x.shape, dtype=dtype, device=device or _device_of(x), requires_grad=requires_grad)
 
 
 def _device(device: Any) -> str:
@@ -167,10 +189,17 @@ def _placed(device: Any) -> Any:
     return backend.on(_device(device)).active(backend.device(_device(device)).index)
 
 
-def _size(size: tuple[Any, ...]) -> tuple[int, ...]:
-    if len(size) == 1 and not isinstance(size[0], (int, numpy.integer)):
-        size = tuple(size[0])
-    return tuple(int(n) for n in size)
+def _size(size: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
+    given: tuple[Any, ...] = sizes_of(size, named)
+    try:
+        if len(given) == 1 and not isinstance(given[0], (int, numpy.integer)):
+            given = tuple(given[0])  # another sequence
+        shape = tuple(map(operator.index, given))
+    except TypeError:
+        raise ShapeError(f"a shape is made of whole numbers, not {given!r:.60}") from None
+    if min(shape, default=0) < 0:
+        raise ShapeError(f"there is no shape {shape}: sizes are numbers from 0 on")
+    return shape
 
 
 def _plain(data: Any) -> Any:

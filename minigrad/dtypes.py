@@ -20,6 +20,8 @@ def settle(op: Op, out: Any, arrays: Sequence[Any]) -> Array:
     if out.__class__ is not _ndarray and not backend.is_array(out):
         module = next((m for m in map(backend.module_of, arrays) if m is not None), numpy)
         out = module.asarray(out)
+    if out.dtype.kind == "c":
+        raise DtypeError(f"{op.name}: complex numbers are not supported")
     if any(out is a for a in arrays):  # the caller's own array must not be locked
         out = out.view()
     if out.dtype == numpy.float64 and "dtype" not in op.defaults:  # an op that is told a dtype gives that dtype

@@ -105,6 +105,9 @@ def _sentence(kind: type[MinigradError], inputs: tuple[Any, ...], error: Excepti
     if kind is DeviceError:
         several = len(_devices(inputs)) > 1
         return "its arguments live on different devices" if several else "its arguments are not on the current GPU"
+    axis, ndim = getattr(error, "axis", None), getattr(error, "ndim", None)
+    if axis is not None and ndim is not None:  # the array library's AxisError, in PyTorch's words
+        return f"there is no dim {axis}: dims go from {-ndim} to {ndim - 1}" if ndim else f"a number has no dim {axis}"
     return " ".join(str(error).split())
 
 

@@ -22,6 +22,7 @@ from .ops import (
     activation,
     arithmetic,
     broadcast,
+    clamping,
     conversion,
     diagonals,
     elementary,
@@ -36,6 +37,7 @@ from .ops import (
     selection,
     shape as shape_ops,
     tiling,
+    variance,
 )
 
 
@@ -266,10 +268,13 @@ class Tensor(ArrayHandle):
 
     # arithmetic
     __neg__ = neg = arithmetic.neg
-    __add__ = add = arithmetic.add
-    __sub__ = sub = arithmetic.sub
+    __add__ = arithmetic._add
+    __sub__ = arithmetic._sub
+    __truediv__ = arithmetic._div
+    add = arithmetic.add
+    sub = arithmetic.sub
+    div = arithmetic.div
     __mul__ = mul = arithmetic.mul
-    __truediv__ = div = arithmetic.div
     __floordiv__ = floor_divide = arithmetic.floor_divide
     __mod__ = remainder = arithmetic.remainder
     __abs__ = abs = arithmetic.abs
@@ -337,15 +342,15 @@ class Tensor(ArrayHandle):
     isfinite = selection.isfinite
     maximum = selection.maximum
     minimum = selection.minimum
-    clamp = selection.clamp
+    clamp = clamping.clamp
     masked_fill = selection.masked_fill
-    nan_to_num = selection.nan_to_num
+    nan_to_num = clamping.nan_to_num
 
     # reductions
     sum = reduction.sum
     mean = reduction.mean
-    var = reduction.var
-    std = reduction.std
+    var = variance.var
+    std = variance.std
     logsumexp = reduction.logsumexp
     all = reduction.all
     any = reduction.any
@@ -431,10 +436,10 @@ class Tensor(ArrayHandle):
 
     # operators with the tensor on the right
     def __radd__(self, other: Any) -> Tensor:
-        return arithmetic.add(other, self)
+        return arithmetic._add(other, self)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return arithmetic.sub(other, self)
+        return arithmetic._sub(other, self)
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return linalg.matmul(other, self)
@@ -443,7 +448,7 @@ class Tensor(ArrayHandle):
         return arithmetic.mul(other, self)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return arithmetic.div(other, self)
+        return arithmetic._div(other, self)
 
     def __rfloordiv__(self, other: Any) -> Tensor:
         return arithmetic.floor_divide(other, self)
@@ -465,7 +470,7 @@ class Tensor(ArrayHandle):
 
     def where(self, condition: Any, other: Any) -> Tensor:
         """These elements where ``condition`` holds, elsewhere those of ``other``."""
-        return selection.where(condition, self, other)
+        return selection._where(condition, self, other)
 
 
 def _restore(cls: type[Tensor], array: Array, device: str, requires_grad: bool, name: str | None) -> Tensor:

@@ -15,6 +15,7 @@ from ..errors import MinigradError
 from ..node import Handle
 from ..primitive import defvjp, primitive
 from .arithmetic import abs, floating
+from .conversion import in_dtype
 from .elementary import erf, exp, expm1, tanh
 from .reduction import sum
 from .selection import where
@@ -116,13 +117,8 @@ def hardsigmoid(x: Any) -> Tensor:
 
 
 @primitive
-def softmax(x: Any, /, dim: int) -> Tensor:
-    r""":math:`e^{x_i} / \sum_j e^{x_j}` along ``dim``, shifted by the maximum so that nothing overflows.
-
-    >>> import minigrad as mg
-    >>> mg.zeros(1, 4).softmax(dim=1).tolist()
-    [[0.25, 0.25, 0.25, 0.25]]
-    """
+def _softmax(x: Any, /, dim: int) -> Tensor:
+    r""":math:`e^{x_i} / \sum_j e^{x_j}` along ``dim``."""
     if not x.size:
         return _nothing(x, dim)
     e = xp(x).exp(floating(x) - x.max(axis=dim, keepdims=True))
@@ -131,13 +127,28 @@ def softmax(x: Any, /, dim: int) -> Tensor:
 
 
 @primitive
-def log_softmax(x: Any, /, dim: int) -> Tensor:
-    r""":math:`x_i - \ln \sum_j e^{x_j}` along ``dim``: the logarithm of softmax, exact where that rounds to 0."""
+def _log_softmax(x: Any, /, dim: int) -> Tensor:
+    r""":math:`x_i - \ln \sum_j e^{x_j}` along ``dim``."""
     if not x.size:
         return _nothing(x, dim)
     shifted = floating(x - x.max(axis=dim, keepdims=True))
     shifted -= xp(x).log(add_up(xp(x).exp(shifted), dim, keepdims=True))
     return shifted
+
+
+def softmax(x: Any, dim: int, *, dtype: Any = None) -> Tensor:
+    r""":math:`e^{x_i} / \sum_j e^{x_j}` along ``dim``, shifted by the maximum so that nothing overflows.
+
+    >>> import minigrad as mg
+    >>> mg.zeros(1, 4).softmax(dim=1).tolist()
+    [[0.25, 0.25, 0.25, 0.25]]
+    """
+    return _softmax(x if dtype is None else in_dtype(x, dtype), dim)
+
+
+def log_softmax(x: Any, dim: int, *, dtype: Any = None) -> Tensor:
+    r""":math:`x_i - \ln \sum_j e^{x_j}` along ``dim``: the logarithm of softmax, exact where that rounds to 0."""
+    return _log_softmax(x if dtype is None else in_dtype(x, dtype), dim)
 
 
 def _nothing(x: Any, dim: int) -> Any:
@@ -146,8 +157,8 @@ def _nothing(x: Any, dim: int) -> Any:
     return floating(x).copy()
 
 
-defvjp(softmax, x=lambda g, out, dim: out * (g - sum(g * out, dim, keepdim=True)))
-defvjp(log_softmax, x=lambda g, out, dim: g - exp(out) * sum(g, dim, keepdim=True))  # type: ignore[has-type]
+defvjp(_softmax, x=lambda g, out, dim: out * (g - sum(g * out, dim, keepdim=True)))
+defvjp(_log_softmax, x=lambda g, out, dim: g - exp(out) * sum(g, dim, keepdim=True))  # type: ignore[has-type]
 
 
 # ---- dropout -----------------------------------------------------------------------------------------------------

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy
+
 from .. import backend
 from ..backend import module_of, xp
+from ..errors import MinigradError
 from ..primitive import defvjp, primitive
 
 if TYPE_CHECKING:
@@ -34,13 +37,13 @@ def neg(x: Any, /) -> Tensor:
 
 
 @primitive(broadcasts=True)
-def add(x: Any, y: Any, /) -> Tensor:
+def _add(x: Any, y: Any, /) -> Tensor:
     """:math:`x + y`."""
     return x + y
 
 
 @primitive(broadcasts=True)
-def sub(x: Any, y: Any, /) -> Tensor:
+def _sub(x: Any, y: Any, /) -> Tensor:
     """:math:`x - y`."""
     return x - y
 
@@ -52,7 +55,7 @@ def mul(x: Any, y: Any, /) -> Tensor:
 
 
 @primitive(broadcasts=True)
-def div(x: Any, y: Any, /) -> Tensor:
+def _div(x: Any, y: Any, /) -> Tensor:
     """:math:`x / y`, elementwise."""
     return x / y
 
@@ -82,14 +85,56 @@ def rsqrt(x: Any, /) -> Tensor:
 
 
 defvjp(neg, x=lambda g: -g)
-defvjp(add, x=lambda g: g, y=lambda g: g)
-defvjp(sub, x=lambda g: g, y=lambda g: -g)
+defvjp(_add, x=lambda g: g, y=lambda g: g)
+defvjp(_sub, x=lambda g: g, y=lambda g: -g)
 defvjp(mul, x=lambda g, y: g * y, y=lambda g, x: g * x)
-defvjp(div, x=lambda g, y: g / y, y=lambda g, out, y: -g * out / y)
+defvjp(_div, x=lambda g, y: g / y, y=lambda g, out, y: -g * out / y)
 defvjp(square, x=lambda g, x: g * (2.0 * x))
 defvjp(reciprocal, x=lambda g, out: -g * (out * out))
 defvjp(sqrt, x=lambda g, out: g / (2.0 * out))
 defvjp(rsqrt, x=lambda g, out: -0.5 * g * (out * out * out))
+
+
+# ---- the same under the names of functions, with what operators cannot be told -----------------------------------
+
+
+def add(x: Any, y: Any, /, *, alpha: Any = 1) -> Tensor:
+    r""":math:`x + \alpha y`.
+
+    >>> import minigrad as mg
+    >>> mg.add(mg.ones(2), 3.0, alpha=2).tolist()
+    [7.0, 7.0]
+    """
+    return _add(x, y if alpha == 1 else mul(alpha, y))
+
+
+def sub(x: Any, y: Any, /, *, alpha: Any = 1) -> Tensor:
+    r""":math:`x - \alpha y`."""
+    return _sub(x, y if alpha == 1 else mul(alpha, y))
+
+
+def div(x: Any, y: Any, /, *, rounding_mode: str | None = None) -> Tensor:
+    """:math:`x / y`, elementwise, and rounded if asked.
+
+    Args:
+        x: a tensor or a number.
+        y: a tensor or a number.
+        rounding_mode: ``None``, ``"floor"`` (down, like ``//``) or ``"trunc"`` (towards 0). What is rounded has
+            gradient 0, and stays integer for integers.
+
+    >>> import minigrad as mg
+    >>> mg.div(mg.tensor([-7, 7]), 2, rounding_mode="trunc").tolist()
+    [-3, 3]
+    """
+    if rounding_mode is None:
+        return _div(x, y)
+    if rounding_mode == "floor":
+        return floor_divide(x, y)
+    if rounding_mode != "trunc":
+        raise MinigradError(f'div: rounding_mode is None, "floor" or "trunc", not {rounding_mode!r}')
+    if "f" in [numpy.result_type(getattr(v, "dtype", type(v))).kind for v in (x, y)]:
+        return trunc(_div(x, y))
+    return sign(x) * sign(y) * floor_divide(abs(x), abs(y))
 
 
 def positive(x: Any) -> Tensor:

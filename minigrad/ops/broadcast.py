@@ -30,18 +30,19 @@ def sum_to(x: Any, /, shape: tuple[int, ...]) -> Tensor:
     return settled(add_up(x, axes, keepdims=True), x).reshape(shape)
 
 
-def expand(x: Any, *sizes: Any) -> Tensor:
+def expand(x: Any, *sizes: Any, size: Any = None) -> Tensor:
     """``x`` repeated along its dims of size 1, and along new ones in front, without copying.
 
     Args:
         x: a tensor.
         sizes: the sizes of the result, as numbers or one tuple; -1 leaves a dim of ``x`` as it is.
+        size: the same by keyword.
 
     >>> import minigrad as mg
     >>> mg.tensor([[1], [2]]).expand(-1, 3).tolist()
     [[1, 1, 1], [2, 2, 2]]
     """
-    shape = sizes_of(sizes)
+    shape = sizes_of(sizes, size)
     if -1 in shape:
         extra = len(shape) - len(x.shape)
         if -1 in shape[: max(extra, 0)]:

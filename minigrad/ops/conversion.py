@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import backend
+from ..node import Handle
 from ..primitive import defvjp, primitive
 
 if TYPE_CHECKING:
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 def cast(x: Any, /, dtype: Any) -> Tensor:
     """``x`` as another dtype, in a new array."""
     return x.astype(dtype)
+
+
+def in_dtype(x: Any, dtype: Any) -> Any:
+    """``x`` as ``dtype``: for the ops that can be told in which dtype to work."""
+    return x.to(dtype) if isinstance(x, Handle) else backend.xp(x).asarray(x, dtype=dtype)  # type: ignore[attr-defined]
 
 
 @primitive

@@ -32,7 +32,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
             product of matrices. A letter twice in one operand takes the diagonal; ``...`` stands for the dims that
             are left over, which are broadcast. Without an arrow the result has the letters that occur once, in
             alphabetical order, behind those of ``...``.
-        operands: the tensors.
+        operands: the tensors, or one list of them.
 
     Raises:
         ShapeError: letters and shapes that do not fit each other.
@@ -41,6 +41,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     >>> mg.einsum("ii->", mg.eye(3)).item(), mg.einsum("i,j->ij", mg.ones(2), mg.ones(3)).shape
     (3.0, (2, 3))
     """
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
     return _einsum(*operands, equation=_spelt_out(equation, tuple(len(x.shape) for x in operands)))
 
 

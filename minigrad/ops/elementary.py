@@ -108,7 +108,10 @@ def log10(x: Any, /) -> Tensor:
 
 @primitive(broadcasts=True)
 def logaddexp(x: Any, y: Any, /) -> Tensor:
-    r""":math:`\ln(e^x + e^y)` without overflow. Where both are :math:`-\infty` the gradients are 0, at :math:`\infty` a half each."""
+    r""":math:`\ln(e^x + e^y)` without overflow.
+
+    Where both are :math:`-\infty` the gradients are 0, and a half each where both are :math:`\infty`.
+    """
     return (module_of(x) or xp(y)).logaddexp(floating(x), floating(y))
 
 

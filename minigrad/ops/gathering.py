@@ -12,7 +12,7 @@ import numpy
 
 from .. import backend
 from ..backend import xp
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..primitive import defvjp, primitive
 from .broadcast import broadcast_to
 from .indexing import _getitem, _index_put, place_into_zeros, plain_index
@@ -33,6 +33,28 @@ def _along(x: Any, dim: int, index: Any, sizes: tuple[int, ...]) -> tuple[Any, .
     return tuple(index if d == dim else count for d, count in enumerate(counts))
 
 
+def _checked(name: str, x: Any, dim: int, index: Any, op: Any, *args: Any) -> Tensor:
+    """``op(*args)``, which reads or writes ``x`` where ``index`` says; if it fails, in words about ``index``."""
+    try:
+        result: Tensor = op(*args)
+        return result
+    except (TypeError, ValueError, IndexError):
+        _find_fault(name, x.shape, dim_of(x.shape, dim), index)
+        raise
+
+
+def _find_fault(name: str, shape: tuple[int, ...], dim: int, index: Any) -> None:
+    if index.dtype.kind not in "iu":
+        raise DtypeError(f"{name}: an index is made of integers, not {index.dtype}") from None
+    worst = [int(n) for n in (index.min(), index.max()) if not -shape[dim] <= n < shape[dim]] if index.size else []
+    if worst:
+        has = f"dim {dim} of shape {tuple(shape)} has indices {-shape[dim]} to {shape[dim] - 1}"
+        raise ShapeError(f"{name}: there is no index {worst[0]}: {has}") from None
+    if len(index.shape) == len(shape) and any(index.shape[d] > n for d, n in enumerate(shape) if d != dim):
+        larger = f"the index {tuple(index.shape)} is larger than the tensor {tuple(shape)}"
+        raise ShapeError(f"{name}: {larger} in another dim than dim {dim}") from None
+
+
 # ---- along a dim, element by element -----------------------------------------------------------------------------
 
 
@@ -49,7 +71,7 @@ def gather(x: Any, dim: int, index: Any) -> Tensor:
     [[1], [4]]
     """
     index = plain_index(x, index)
-    return _getitem(x, _along(x, dim, index, index.shape))
+    return _checked("gather", x, dim, index, _getitem, x, _along(x, dim, index, index.shape))
 
 
 def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Tensor:
@@ -63,10 +85,10 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Tensor:
     indices = plain_index(x, indices)
     if dim is None:
         return _getitem(reshape(x, -1), indices.reshape(-1))
-    return _getitem(x, _along(x, dim, indices, x.shape))
+    return _checked("take_along_dim", x, dim, indices, _getitem, x, _along(x, dim, indices, x.shape))
 
 
-def scatter(x: Any, dim: int, index: Any, src: Any) -> Tensor:
+def scatter(x: Any, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Tensor:
     """A copy of ``x`` with ``out[index[i][j]][j] = src[i][j]`` for ``dim=0``, and so on: :func:`gather` backwards.
 
     Args:
@@ -74,13 +96,17 @@ def scatter(x: Any, dim: int, index: Any, src: Any) -> Tensor:
         dim: the dim that ``index`` counts in.
         index: integers, of as many dims as ``x``. Where one is repeated, one of the values wins.
         src: a number, or a tensor at least as large as ``index``.
+        value: a number, in the place of ``src``.
 
     >>> import minigrad as mg
     >>> mg.zeros(2, 3).scatter(1, [[2], [0]], 1.0).tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
     index = plain_index(x, index)
-    return _index_put(x, _part(src, index.shape), _along(x, dim, index, index.shape), False)
+    if src is None and value is None:
+        raise DtypeError("scatter: needs src, a tensor or a number, or value, a number")
+    values, place = src if value is None else value, _along(x, dim, index, index.shape)
+    return _checked("scatter", x, dim, index, _index_put, x, _part(values, index.shape), place, False)
 
 
 def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Tensor:
@@ -91,7 +117,8 @@ def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Tensor:
     [2.0, 0.0, 1.0]
     """
     index = plain_index(x, index)
-    return _index_put(x, _part(src, index.shape), _along(x, dim, index, index.shape), True)
+    place = _along(x, dim, index, index.shape)
+    return _checked("scatter_add", x, dim, index, _index_put, x, _part(src, index.shape), place, True)
 
 
 def _part(src: Any, shape: tuple[int, ...]) -> Any:
@@ -118,7 +145,8 @@ def index_select(x: Any, dim: int, index: Any) -> Tensor:
     >>> mg.eye(3).index_select(0, [2, 0]).tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
-    return _getitem(x, _slices(x, dim, index))
+    place = _slices(x, dim, index)
+    return _checked("index_select", x, dim, place[-1], _getitem, x, place)
 
 
 def index_add(x: Any, dim: int, index: Any, source: Any, alpha: Any = 1) -> Tensor:
@@ -128,7 +156,9 @@ def index_add(x: Any, dim: int, index: Any, source: Any, alpha: Any = 1) -> Tens
     >>> mg.zeros(2, 2).index_add(0, [1, 1], mg.ones(2, 2)).tolist()
     [[0.0, 0.0], [2.0, 2.0]]
     """
-    return _index_put(x, source if alpha == 1 else source * alpha, _slices(x, dim, index), True)
+    place = _slices(x, dim, index)
+    values = source if alpha == 1 else source * alpha
+    return _checked("index_add", x, dim, place[-1], _index_put, x, values, place, True)
 
 
 def masked_select(x: Any, mask: Any) -> Tensor:

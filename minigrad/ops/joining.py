@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..backend import xp
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..primitive import defvjp, defvjp_joint, primitive
 from .shape import dim_of, reshape
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 @primitive
 def _concat(*xs: Any, dim: int) -> Tensor:
     """``xs`` one behind the other along ``dim``."""
+    shapes = [x.shape for x in xs]  # a list has none: NumPy would take it, and the rule would not
     try:
         return xp(xs[0]).concatenate(xs, dim)
     except ValueError:
-        raise _misfit([x.shape for x in xs], dim) from None
+        raise _misfit(shapes, dim) from None
 
 
 def concat(tensors: Any, dim: int = 0) -> Tensor:
@@ -38,7 +39,10 @@ def concat(tensors: Any, dim: int = 0) -> Tensor:
     tensors = tuple(tensors)
     if not tensors:
         raise ShapeError("concat: there is nothing to join: the sequence of tensors is empty")
-    return _concat(*tensors, dim=dim)
+    try:
+        return _concat(*tensors, dim=dim)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it goes on from here
+        raise _stranger("concat", tensors) or error from None
 
 
 cat = concat
@@ -86,7 +90,19 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
     tensors = tuple(tensors)
     if not tensors:
         raise ShapeError("stack: there is nothing to join: the sequence of tensors is empty")
-    return _stack(*tensors, dim=dim)
+    try:
+        return _stack(*tensors, dim=dim)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it goes on from here
+        raise _stranger("stack", tensors) or error from None
+
+
+def _stranger(name: str, tensors: tuple[Any, ...]) -> DtypeError | None:
+    """What to say if there is something among the tensors that is none."""
+    for i, x in enumerate(tensors):
+        if not hasattr(x, "shape"):
+            said = f"{name}: joins tensors, but number {i} of the sequence is {type(x).__name__} {x!r:.60}"
+            return DtypeError(f"{said}\n  hint: make it one with mg.tensor(...)")
+    return None
 
 
 def vstack(tensors: Any) -> Tensor:

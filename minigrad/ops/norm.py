@@ -9,8 +9,9 @@ from ..backend import xp
 from ..primitive import defvjp, primitive
 from .arithmetic import abs, floating, zero
 from .ordering import amax, amin
-from .reduction import Dim, axes, ratio, spread, sum
+from .reduction import Dim, axes, spread, sum
 from .totals import accumulator, add_up
+from .variance import ratio
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

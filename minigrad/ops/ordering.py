@@ -105,14 +105,20 @@ def max(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """
     if dim is None:
         return amax(x, None, keepdim)
-    return maximum(x, dim) if hasattr(dim, "shape") else _at(x, argmax(x, dim, keepdim), dim)
+    if hasattr(dim, "shape"):
+        return maximum(x, dim)
+    dim_of(x.shape or (1,), dim)
+    return _at(x, argmax(x, dim, keepdim), dim)
 
 
 def min(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest element; otherwise like :func:`max`."""
     if dim is None:
         return amin(x, None, keepdim)
-    return minimum(x, dim) if hasattr(dim, "shape") else _at(x, argmin(x, dim, keepdim), dim)
+    if hasattr(dim, "shape"):
+        return minimum(x, dim)
+    dim_of(x.shape or (1,), dim)
+    return _at(x, argmin(x, dim, keepdim), dim)
 
 
 # ---- elements by their places ------------------------------------------------------------------------------------
@@ -155,8 +161,8 @@ def _at(x: Any, indices: Any, dim: int) -> Ordered:
 
 
 @primitive
-def argsort(x: Any, /, dim: int = -1, descending: bool = False) -> Tensor:
-    """The indices that sort ``x`` along ``dim``; equal elements keep their order, and NaN counts as largest."""
+def _argsort(x: Any, /, dim: int, descending: bool) -> Tensor:
+    """The indices that sort ``x`` along ``dim``."""
     if not x.shape:
         dim_of((1,), dim)
         return xp(x).zeros((), dtype="int64")
@@ -167,8 +173,22 @@ def argsort(x: Any, /, dim: int = -1, descending: bool = False) -> Tensor:
     return x.shape[dim] - 1 - xp(x).flip(order, dim)
 
 
-def sort(x: Any, dim: int = -1, descending: bool = False) -> Ordered:
+def argsort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Tensor:  # noqa: ARG001
+    """The indices that sort ``x`` along ``dim``; equal elements keep their order, and NaN counts as largest.
+
+    ``stable`` may be ``False`` if any order of equal elements will do; they keep it all the same.
+    """
+    return _argsort(x, dim, descending)
+
+
+def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Ordered:  # noqa: ARG001
     """``x`` sorted along ``dim``.
+
+    Args:
+        x: a tensor.
+        dim: the dim.
+        descending: the largest first.
+        stable: may be ``False`` if any order of equal elements will do; they keep it all the same.
 
     Returns:
         A named tuple ``(values, indices)``. Equal elements keep their order; NaN counts as largest.
@@ -178,7 +198,8 @@ def sort(x: Any, dim: int = -1, descending: bool = False) -> Ordered:
     >>> values.tolist(), indices.tolist()
     ([1.0, 2.0, 3.0], [1, 2, 0])
     """
-    indices = argsort(x, dim, descending)
+    dim_of(x.shape or (1,), dim)
+    indices = _argsort(x, dim, descending)
     return _at(x, indices, dim)
 
 
@@ -212,5 +233,5 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
     size = (x.shape or (1,))[dim_of(x.shape or (1,), dim)]
     if not 0 <= k <= size:
         raise ShapeError(f"topk: {k} elements are wanted, but dim {dim} of shape {tuple(x.shape)} has {size}")
-    indices = _first(argsort(x, dim, largest), k, dim)
+    indices = _first(_argsort(x, dim, largest), k, dim)
     return _at(x, indices, dim)

@@ -1,8 +1,9 @@
 """Reductions: many elements made one.
 
 All take ``dim`` (one dim, a tuple of dims, negative ones counted from the back, ``None`` or ``()`` for all) and
-``keepdim`` (leave the reduced dims in the result, with size 1). The gradient of each is its result's gradient, spread
-back over what was reduced, times a factor for each element.
+``keepdim`` (leave the reduced dims in the result, with size 1). Where there is a ``dtype``, the elements are brought
+to it first. The gradient of each is its result's gradient, spread back over what was reduced, times a factor for each
+element.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ..backend import float16, xp
 from ..primitive import defvjp, primitive
 from .arithmetic import floating
-from .selection import where
+from .conversion import in_dtype
 from .shape import dim_of
-from .totals import accumulator, add_up, settled
+from .totals import add_up, settled
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -77,101 +78,44 @@ def spread(x: Any, /, shape: tuple[int, ...], dim: Dim = None, keepdim: bool = F
 
 
 @primitive
-def sum(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def _sum(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    r""":math:`\sum_i x_i` over ``dim``."""
+    return settled(add_up(x, axes(dim), keepdim), x)
+
+
+@primitive
+def _mean(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    r""":math:`\frac1n \sum_i x_i` over ``dim``."""
+    total = add_up(x, axes(dim), keepdim)
+    return settled(total / (x.size // (total.size or 1) or math.nan), x)
+
+
+defvjp(spread, x=lambda g, dim, keepdim: _sum(g, dim, keepdim))
+defvjp(_sum, x=lambda g, x_shape, dim, keepdim: spread(g, x_shape, dim, keepdim))
+defvjp(
+    _mean,
+    x=lambda g, x_shape, dim, keepdim: spread(shared_out(g, count(x_shape, dim) or 1), x_shape, dim, keepdim),
+)
+
+
+def sum(x: Any, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     r""":math:`\sum_i x_i` over ``dim``; integers and booleans give int64, nothing at all gives 0.
 
     >>> import minigrad as mg
     >>> mg.ones(2, 3).sum(dim=0).tolist()
     [2.0, 2.0, 2.0]
     """
-    return settled(add_up(x, axes(dim), keepdim), x)
+    return _sum(x if dtype is None else in_dtype(x, dtype), dim, keepdim)
 
 
-@primitive
-def mean(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def mean(x: Any, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     r""":math:`\frac1n \sum_i x_i` over ``dim``; NaN of nothing at all. Integers give the default floating dtype.
 
     >>> import minigrad as mg
     >>> mg.tensor([[1.0, 3.0], [5.0, 7.0]]).mean(dim=-1).tolist()
     [2.0, 6.0]
     """
-    total = add_up(x, axes(dim), keepdim)
-    return settled(total / (x.size // (total.size or 1) or math.nan), x)
-
-
-defvjp(spread, x=lambda g, dim, keepdim: sum(g, dim, keepdim))
-defvjp(sum, x=lambda g, x_shape, dim, keepdim: spread(g, x_shape, dim, keepdim))
-defvjp(mean, x=lambda g, x_shape, dim, keepdim: spread(shared_out(g, count(x_shape, dim) or 1), x_shape, dim, keepdim))
-
-
-# ---- variance ----------------------------------------------------------------------------------------------------
-
-
-@primitive
-def _centred(x: Any, /, dim: Dim = None) -> Tensor:
-    """``x`` minus its mean over ``dim``. A projection, so it is its own transpose.
-
-    Exactly zero where all elements are equal, because the mean is taken of the differences to one of them.
-    """
-    if not x.size:
-        return x.copy()
-    first = tuple(slice(None) if n != 1 else slice(0, 1) for n in kept(x.shape, dim))
-    distance = x - x[first]
-    total = add_up(distance, axes(dim), keepdims=True)
-    return settled(distance - total / (x.size // total.size), x)
-
-
-def _variance(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
-    x = floating(x)
-    deviation: Any = _centred(x.astype(accumulator(x) or x.dtype, copy=False), dim)
-    total = add_up(deviation * deviation, axes(dim), keepdim)
-    free = count(x.shape, dim) - correction
-    if free <= 0:  # as in PyTorch: nothing is left to divide by
-        return xp(x).where(total > 0, math.inf, math.nan).astype(x.dtype)
-    return (total / free).astype(x.dtype, copy=False)
-
-
-@primitive
-def var(x: Any, /, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Tensor:
-    r""":math:`\frac{1}{n - c} \sum_i (x_i - \bar x)^2` over ``dim``.
-
-    Args:
-        x: a tensor.
-        dim: the dims to reduce.
-        correction: :math:`c`: 1 for the unbiased estimate from a sample, 0 for the variance of the elements. Stands
-            where PyTorch has ``unbiased``, and takes ``True`` and ``False`` to the same effect.
-        keepdim: keep the reduced dims with size 1.
-
-    >>> import minigrad as mg
-    >>> mg.tensor([1.0, 2.0, 3.0]).var().item()
-    1.0
-    """
-    return _variance(x, dim, correction, keepdim)
-
-
-@primitive
-def std(x: Any, /, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Tensor:
-    r"""Standard deviation, :math:`\sqrt{\mathrm{var}}`. The gradient is 0 where it is 0. See :func:`var`."""
-    return xp(x).sqrt(_variance(x, dim, correction, keepdim))
-
-
-def ratio(x: Any, y: Any) -> Any:
-    """``x / y``, and 0 where ``y`` is 0."""
-    return where(y == 0, 0.0, x / where(y == 0, 1.0, y))
-
-
-def _var_rule(g: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
-    free = count(x.shape, dim) - correction
-    part = shared_out(2.0 * g, free if free > 0 else math.nan)
-    return spread(part, x.shape, dim, keepdim) * _centred(x, dim)
-
-
-defvjp(_centred, x=lambda g, dim: _centred(g, dim))
-defvjp(var, x=_var_rule)
-defvjp(
-    std,
-    x=lambda g, x, out, dim, correction, keepdim: _var_rule(ratio(g, 2.0 * out), x, dim, correction, keepdim),
-)
+    return _mean(x if dtype is None else in_dtype(x, dtype), dim, keepdim)
 
 
 # ---- logarithm of a sum of exponentials --------------------------------------------------------------------------

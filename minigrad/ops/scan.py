@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend import xp
 from ..primitive import defvjp, defvjp_joint, primitive
+from .conversion import in_dtype
+from .joining import concat
 from .reduction import Dim, axes, spread
 from .shape import dim_of
 from .totals import accumulator, settled
@@ -38,14 +40,19 @@ def _running(function: Any, x: Any, dim: int, reverse: bool) -> Any:
 
 
 @primitive
-def cumsum(x: Any, /, dim: int, reverse: bool = False) -> Tensor:
+def _cumsum(x: Any, /, dim: int, reverse: bool) -> Tensor:
+    r"""Running sum :math:`y_i = \sum_{j \le i} x_j` along ``dim``, from the end if ``reverse``."""
+    return _running(xp(x).cumsum, x, dim, reverse)
+
+
+def cumsum(x: Any, dim: int, reverse: bool = False, *, dtype: Any = None) -> Tensor:
     r"""Running sum :math:`y_i = \sum_{j \le i} x_j` along ``dim``; with ``reverse`` the sum of what follows.
 
     >>> import minigrad as mg
     >>> mg.tensor([1, 2, 3]).cumsum(dim=0).tolist()
     [1, 3, 6]
     """
-    return _running(xp(x).cumsum, x, dim, reverse)
+    return _cumsum(x if dtype is None else in_dtype(x, dtype), dim, reverse)
 
 
 @primitive
@@ -64,19 +71,28 @@ def _undiff(x: Any, /, dim: int, shape: tuple[int, ...]) -> Tensor:
     return out
 
 
-def diff(x: Any, n: int = 1, dim: int = -1) -> Tensor:
+def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
     """Differences :math:`x_{i+1} - x_i` between neighbours along ``dim``, taken ``n`` times.
+
+    Args:
+        x: a tensor.
+        n: how often.
+        dim: the dim.
+        prepend: a tensor to put in front of ``x`` first.
+        append: a tensor to put behind it.
 
     >>> import minigrad as mg
     >>> mg.tensor([1, 4, 9, 16]).diff(n=2).tolist()
     [2, 2]
     """
+    if prepend is not None or append is not None:
+        x = concat([part for part in (prepend, x, append) if part is not None], dim)
     for _ in range(n):
         x = _diff(x, dim)
     return x
 
 
-defvjp(cumsum, x=lambda g, dim, reverse: cumsum(g, dim, not reverse))
+defvjp(_cumsum, x=lambda g, dim, reverse: _cumsum(g, dim, not reverse))
 defvjp(_diff, x=lambda g, dim, x_shape: _undiff(g, dim, x_shape))
 defvjp(_undiff, x=lambda g, dim: _diff(g, dim))
 
@@ -85,7 +101,12 @@ defvjp(_undiff, x=lambda g, dim: _diff(g, dim))
 
 
 @primitive
-def prod(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def _prod(x: Any, /, dim: Dim, keepdim: bool) -> Tensor:
+    r""":math:`\prod_i x_i` over ``dim``."""
+    return settled(x.prod(axis=axes(dim), dtype=accumulator(x), keepdims=keepdim), x)
+
+
+def prod(x: Any, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     r""":math:`\prod_i x_i` over ``dim``: one dim, several, or all; 1 of nothing at all.
 
     The gradient is exact with any number of zeros among the factors.
@@ -96,18 +117,23 @@ def prod(x: Any, /, dim: Dim = None, keepdim: bool = False) -> Tensor:
     >>> x.grad.tolist()
     [0.0, 6.0, 0.0]
     """
-    return settled(x.prod(axis=axes(dim), dtype=accumulator(x), keepdims=keepdim), x)
+    return _prod(x if dtype is None else in_dtype(x, dtype), dim, keepdim)
 
 
 @primitive
-def cumprod(x: Any, /, dim: int, reverse: bool = False) -> Tensor:
+def _cumprod(x: Any, /, dim: int, reverse: bool) -> Tensor:
+    r"""Running product :math:`y_i = \prod_{j \le i} x_j` along ``dim``, from the end if ``reverse``."""
+    return _running(xp(x).cumprod, x, dim, reverse)
+
+
+def cumprod(x: Any, dim: int, reverse: bool = False, *, dtype: Any = None) -> Tensor:
     r"""Running product :math:`y_i = \prod_{j \le i} x_j` along ``dim``; with ``reverse`` of what follows.
 
     >>> import minigrad as mg
     >>> mg.tensor([1, 2, 3]).cumprod(dim=0).tolist()
     [1, 2, 6]
     """
-    return _running(xp(x).cumprod, x, dim, reverse)
+    return _cumprod(x if dtype is None else in_dtype(x, dtype), dim, reverse)
 
 
 @primitive
@@ -141,10 +167,10 @@ def _recurrence(a: Any, b: Any, /, dim: int, reverse: bool = False) -> Tensor:
 def _others(x: Any, dims: tuple[int, ...]) -> Any:
     """For each element the product of all others over ``dims``."""
     dim, *rest = dims
-    before = _shift(cumprod(x, dim), dim, False, 1.0)
-    after = _shift(cumprod(x, dim, True), dim, True, 1.0)
+    before = _shift(_cumprod(x, dim, False), dim, False, 1.0)
+    after = _shift(_cumprod(x, dim, True), dim, True, 1.0)
     result = before * after
-    return result * _others(prod(x, dim, True), tuple(rest)) if rest else result
+    return result * _others(_prod(x, dim, True), tuple(rest)) if rest else result
 
 
 def _prod_rule(g: Any, x: Any, dim: Any, keepdim: bool) -> Any:
@@ -160,8 +186,8 @@ def _cumprod_rule(g: Any, x: Any, out: Any, dim: int, reverse: bool) -> Any:
     return _shift(out, dim, reverse, 1.0) * following
 
 
-defvjp(prod, x=_prod_rule)
-defvjp(cumprod, x=_cumprod_rule)
+defvjp(_prod, x=_prod_rule)
+defvjp(_cumprod, x=_cumprod_rule)
 defvjp(_shift, x=lambda g, dim, back: _shift(g, dim, not back))
 
 

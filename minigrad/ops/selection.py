@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..backend import module_of, xp
+from ..errors import DtypeError
 from ..primitive import defvjp, primitive
 
 if TYPE_CHECKING:
@@ -117,7 +118,18 @@ def isfinite(x: Any, /) -> Tensor:
 
 
 @primitive(broadcasts=True)
-def where(condition: Any, x: Any, y: Any, /) -> Tensor:
+def _where(condition: Any, x: Any, y: Any, /) -> Tensor:
+    """``x`` where ``condition`` holds, elsewhere ``y``."""
+    return (module_of(condition) or module_of(x) or xp(y)).where(condition, x, y)
+
+
+@primitive(outputs=True)
+def _nonzero(x: Any, /) -> tuple[Tensor, ...]:
+    """For each dim the indices of the elements that are not zero, in order."""
+    return tuple(xp(x).nonzero(xp(x).atleast_1d(x)))
+
+
+def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     """``x`` where ``condition`` holds, elsewhere ``y``.
 
     The branch not taken gets a gradient of exactly zero, but what it was computed *from* is still differentiated
@@ -130,18 +142,23 @@ def where(condition: Any, x: Any, y: Any, /) -> Tensor:
     Args:
         condition: booleans.
         x: taken where true: a tensor, an array or a number.
-        y: taken where false.
+        y: taken where false. Without ``x`` and ``y`` the result is a tuple of index tensors, one for each dim of
+            ``condition``, that names the places where it holds.
 
     >>> import minigrad as mg
     >>> x = mg.tensor([-1.0, 2.0])
     >>> mg.where(x > 0, x, 0.0).tolist()
     [0.0, 2.0]
     """
-    return (module_of(condition) or module_of(x) or xp(y)).where(condition, x, y)
+    if x is None or y is None:
+        if x is y:
+            return _nonzero(condition)
+        raise DtypeError("where: give both x and y to choose between, or neither for the places where it holds")
+    return _where(condition, x, y)
 
 
 defvjp(
-    where,
+    _where,
     condition=None,
     x=lambda g, condition: where(condition, g, 0.0),
     y=lambda g, condition: where(condition, 0.0, g),
@@ -180,70 +197,3 @@ def _winner(g: Any, x: Any, y: Any) -> Any:
 
 defvjp(maximum, x=_winner, y=lambda g, x, y: _winner(g, y, x))
 defvjp(minimum, x=lambda g, x, y: _winner(g, y, x), y=_winner)
-
-
-@primitive(broadcasts=True)
-def _clamp(x: Any, low: Any = None, high: Any = None, /) -> Tensor:
-    r""":math:`\min(\max(x, low), high)`."""
-    return (module_of(x) or module_of(low) or xp(high)).clip(x, low, high)
-
-
-@primitive(broadcasts=True)
-def _within(x: Any, low: Any = None, high: Any = None, /) -> Tensor:
-    """Where x lies between the bounds or on one of them, so that clamp returns it."""
-    if low is None or high is None:
-        return x <= high if low is None else x >= low
-    return (x >= low) & (x <= high)
-
-
-@primitive(broadcasts=True)
-def _below(x: Any, low: Any = None, high: Any = None, /) -> Tensor:
-    """Where clamp returns the lower bound."""
-    return x < low if high is None else (x < low) & (low < high)
-
-
-@primitive(broadcasts=True)
-def _above(x: Any, low: Any = None, high: Any = None, /) -> Tensor:
-    """Where clamp returns the upper bound."""
-    return x > high if low is None else (x > high) | (high < low)
-
-
-defvjp(
-    _clamp,
-    x=lambda g, x, low, high: where(_within(x, low, high), g, 0.0),
-    low=lambda g, x, low, high: where(_below(x, low, high), g, 0.0),
-    high=lambda g, x, low, high: where(_above(x, low, high), g, 0.0),
-)
-
-
-def clamp(x: Any, min: Any = None, max: Any = None) -> Tensor:
-    """``x`` with what lies below ``min`` raised to it and what lies above ``max`` lowered to it.
-
-    The gradient passes between the bounds and on them; outside it goes to the bound, if that is a tensor.
-
-    Args:
-        x: the tensor.
-        min: lower bound, a number or a tensor; ``None`` for none.
-        max: upper bound; it wins where it is below ``min``.
-
-    >>> import minigrad as mg
-    >>> mg.tensor([-2.0, 0.5, 9.0]).clamp(0.0, 1.0).tolist()
-    [0.0, 0.5, 1.0]
-    """
-    return _clamp(x, min, max)
-
-
-@primitive
-def nan_to_num(x: Any, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
-    """``x`` with NaN and the infinities replaced by numbers; no gradient passes where something was replaced.
-
-    Args:
-        x: the tensor.
-        nan: instead of NaN.
-        posinf: instead of plus infinity; ``None`` for the largest finite number.
-        neginf: instead of minus infinity; ``None`` for the lowest finite number.
-    """
-    return xp(x).nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
-
-
-defvjp(nan_to_num, x=lambda g, x: where(isfinite(x), g, 0.0))

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-def sizes_of(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes given as numbers or as one sequence of numbers, as a tuple."""
+def sizes_of(sizes: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
+    """Sizes given as numbers or as one sequence of numbers, or else by keyword, as a tuple."""
+    if named is not None:
+        if sizes:
+            raise TypeError(f"sizes are given twice: {sizes}, and {named} by keyword")
+        sizes = (named,)
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
 
 
@@ -44,12 +48,13 @@ def _reshape(x: Any, /, shape: tuple[int, ...]) -> Tensor:
         raise ValueError(f"shape {tuple(x.shape)} has {x.size} elements, shape {shape} takes {wanted}") from None
 
 
-def reshape(x: Any, *shape: Any) -> Tensor:
+def reshape(x: Any, *sizes: Any, shape: Any = None) -> Tensor:
     """The elements of ``x``, in order, under another shape: a view of ``x`` where that is possible, else a copy.
 
     Args:
         x: a tensor.
-        shape: the new sizes, as numbers or one tuple; one of them may be -1 and is then worked out.
+        sizes: the new sizes, as numbers or one tuple; one of them may be -1 and is then worked out.
+        shape: the same by keyword.
 
     Raises:
         ShapeError: the numbers of elements differ.
@@ -58,7 +63,7 @@ def reshape(x: Any, *shape: Any) -> Tensor:
     >>> mg.arange(6).reshape(2, -1).tolist()
     [[0, 1, 2], [3, 4, 5]]
     """
-    return _reshape(x, sizes_of(shape))
+    return _reshape(x, sizes_of(sizes, shape))
 
 
 view = reshape
@@ -147,14 +152,16 @@ def _permute(x: Any, /, dims: tuple[int, ...]) -> Tensor:
     return x.transpose(dims)
 
 
-def permute(x: Any, *dims: Any) -> Tensor:
-    """``x`` with its dims in another order: dim ``i`` of the result is dim ``dims[i]`` of ``x``. A view.
+def permute(x: Any, *order: Any, dims: Any = None) -> Tensor:
+    """``x`` with its dims in another order: dim ``i`` of the result is dim ``order[i]`` of ``x``. A view.
+
+    The order is given as numbers, as one tuple, or by the keyword ``dims``.
 
     >>> import minigrad as mg
     >>> mg.zeros(2, 3, 4).permute(2, 0, 1).shape
     (4, 2, 3)
     """
-    return _permute(x, sizes_of(dims))
+    return _permute(x, sizes_of(order, dims))
 
 
 def _back(dims: tuple[int, ...]) -> tuple[int, ...]:

@@ -39,24 +39,25 @@ def _untile(g: Any, x_shape: tuple[int, ...], repeats: tuple[int, ...]) -> Any:
 defvjp(_tile, x=_untile)
 
 
-def repeat(x: Any, *sizes: Any) -> Tensor:
+def repeat(x: Any, *sizes: Any, repeats: Any = None) -> Tensor:
     """``x`` laid ``sizes[i]`` times behind itself along each dim; numbers too many make new dims in front.
 
+    The numbers may be given as one tuple too, or by the keyword ``repeats``.
     Called ``tile`` by NumPy; what NumPy calls ``repeat`` is :func:`repeat_interleave`.
 
     >>> import minigrad as mg
     >>> mg.tensor([1, 2]).repeat(2, 2).tolist()
     [[1, 2, 1, 2], [1, 2, 1, 2]]
     """
-    repeats = sizes_of(sizes)
+    repeats = sizes_of(sizes, repeats)
     if len(repeats) < len(x.shape):
         raise ShapeError(f"repeat: {repeats} has fewer numbers than {tuple(x.shape)} has dims; tile fills up with ones")
     return _tile(x, repeats)
 
 
-def tile(x: Any, *dims: Any) -> Tensor:
-    """Like :func:`repeat`, with ones put in front of ``dims`` where there are fewer than dims of ``x``."""
-    repeats = sizes_of(dims)
+def tile(x: Any, *sizes: Any, dims: Any = None) -> Tensor:
+    """Like :func:`repeat`, with ones put in front where there are fewer numbers than dims of ``x``."""
+    repeats = sizes_of(sizes, dims)
     return _tile(x, (1,) * (len(x.shape) - len(repeats)) + repeats)
 
 
@@ -78,12 +79,16 @@ def repeat_interleave(x: Any, repeats: Any, dim: int | None = None) -> Tensor:
         x, dim = flatten(x), 0
     shape, dim = x.shape, dim_of(x.shape, dim)
     if isinstance(repeats, int):
+        if repeats < 0:
+            raise ShapeError(f"repeat_interleave: a slice cannot be repeated {repeats} times")
         copies = expand(unsqueeze(x, dim + 1), *shape[: dim + 1], repeats, *shape[dim + 1 :])
         return reshape(copies, *shape[:dim], shape[dim] * repeats, *shape[dim + 1 :])
     array = repeats._data if isinstance(repeats, Handle) else numpy.asarray(repeats)
     array = backend.of(array).to_host(array)
     if array.size not in (1, shape[dim]):
         raise ShapeError(f"repeat_interleave: {array.size} repeats for the {shape[dim]} slices of dim {dim} of {shape}")
+    if array.dtype.kind not in "iu" or (array < 0).any():
+        raise ShapeError(f"repeat_interleave: repeats are integers from 0 on, not {array.tolist()!r:.60}")
     return index_select(x, dim, numpy.repeat(numpy.arange(shape[dim]), array.reshape(-1)))
 
 
@@ -152,14 +157,14 @@ def _flip(x: Any, /, dims: tuple[int, ...]) -> Tensor:
     return xp(x).flip(x, dims)
 
 
-def flip(x: Any, *dims: Any) -> Tensor:
-    """``x`` backwards along some dims, given as numbers or one tuple.
+def flip(x: Any, *along: Any, dims: Any = None) -> Tensor:
+    """``x`` backwards along some dims, given as numbers, as one tuple, or by the keyword ``dims``.
 
     >>> import minigrad as mg
     >>> mg.arange(3).flip(0).tolist()
     [2, 1, 0]
     """
-    return _flip(x, sizes_of(dims))
+    return _flip(x, tuple([dim_of(x.shape, d) for d in sizes_of(along, dims)]))
 
 
 @primitive

@@ -137,3 +137,42 @@ def test_device_argument() -> None:
     assert mg.zeros(2, device="cpu").device == "cpu"
     assert mg.tensor([1.0], device=mg.device("cpu")).device == "cpu"
     assert mg.tensor(np.ones(2), device="cpu").device == "cpu"
+
+
+# ---- as PyTorch's users write it ---------------------------------------------------------------------------------
+
+
+def test_sizes_by_keyword() -> None:
+    for function in (mg.zeros, mg.ones, mg.rand, mg.randn):
+        assert function(size=(2, 3)).shape == function(2, 3).shape == function((2, 3)).shape == (2, 3)
+        assert function(size=2).shape == (2,)
+    assert mg.arange(end=3).tolist() == [0, 1, 2]
+
+
+def test_like_takes_a_device() -> None:
+    x = mg.ones(2)
+    for function in (mg.zeros_like, mg.ones_like, mg.rand_like, mg.randn_like):
+        assert function(x, device="cpu").shape == (2,)
+    assert mg.full_like(x, 3.0, device="cpu").tolist() == [3.0, 3.0]
+
+
+def test_randint_takes_what_pytorchs_takes() -> None:
+    for x in (mg.randint(5, (9,)), mg.randint(0, 5, (9,)), mg.randint(5, size=(9,)), mg.randint(high=5, size=(9,))):
+        assert (x.shape, x.dtype) == ((9,), mg.int64)
+        assert 0 <= x.numpy().min() <= x.numpy().max() < 5
+    assert mg.randint(-3, -2, size=(2,)).tolist() == [-3, -3]
+    for wrong in ((5,), (5, 2, (3,)), (0, (3,))):
+        with pytest.raises(mg.ShapeError, match="randint"):
+            mg.randint(*wrong)
+
+
+@pytest.mark.parametrize("size", [(-1,), ((2, -1),), (1.5,), ("a",)])
+def test_what_is_no_shape(size: tuple[object, ...]) -> None:
+    with pytest.raises(mg.ShapeError, match="shape"):
+        mg.zeros(*size)
+
+
+@pytest.mark.parametrize("seed", [-1, "a", 1.5, None])
+def test_what_is_no_seed(seed: object) -> None:
+    with pytest.raises(mg.MinigradError, match="manual_seed"):
+        mg.manual_seed(seed)  # type: ignore[arg-type]

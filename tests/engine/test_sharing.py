@@ -248,3 +248,15 @@ def test_an_op_without_arrays_is_told_of_the_slash(scratch_ops):
         def squared(x):
             """forgot the slash"""
             return x * x
+
+
+def test_a_dim_that_is_not_there_is_told_in_dims():
+    with pytest.raises(mg.ShapeError, match="sum: there is no dim 5: dims go from -2 to 1"):
+        mg.ones(2, 3).sum(5)
+    with pytest.raises(mg.ShapeError, match="a number has no dim 1"):
+        mg.tensor(1.0).cumsum(1)
+
+
+def test_complex_numbers_are_refused():
+    with pytest.raises(mg.DtypeError, match="mul: complex"):
+        mg.ones(2) * 1j

@@ -433,3 +433,68 @@ def test_binary_gradients_over_any_shapes(shapes, which):
         assert g.shape == tensor.shape
         assert g.dtype == tensor.dtype
     assert gradcheck(which, x, y)
+
+
+# ---- the logarithm of two exponentials ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_logaddexp_of_large_equal_numbers_shares_the_gradient(dtype):
+    x, y = (mg.tensor(np.array([1e8, -1e8, INF], dtype), requires_grad=True) for _ in range(2))
+    out = mg.logaddexp(x, y)
+    dx, dy = mg.grad(out, [x, y], mg.ones_like(out), create_graph=True)
+    assert dx.tolist() == pytest.approx([0.5] * 3)
+    assert dy.tolist() == pytest.approx([0.5] * 3)
+    assert dx.dtype == dtype
+    (second,) = mg.grad(dx[:2].sum(), x)
+    assert second.tolist() == pytest.approx([0.25, 0.25, 0.0])
+
+
+def test_logaddexp_of_numbers_far_apart():
+    dx, dy = slopes(mg.logaddexp, [0.0, 700.0, -INF], [800.0, 0.0, 3.0])
+    assert (dx[0], dx[1], dx[2]) == (0.0, 1.0, 0.0)
+    assert (dy[0], dy[2]) == (1.0, 1.0)
+    assert dy[1] == pytest.approx(math.exp(-700.0), rel=1e-9)
+
+
+# ---- as PyTorch's users write it ---------------------------------------------------------------------------------
+
+
+def test_add_and_sub_take_a_factor():
+    x, y = (mg.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    assert mg.add(x, y, alpha=2).tolist() == x.add(y, alpha=2).tolist() == [3.0, 6.0]
+    out = x.sub(y, alpha=3)
+    assert out.tolist() == [-2.0, -4.0]
+    out.sum().backward()
+    assert y.grad.tolist() == [-3.0, -3.0]
+    assert mg.add(x, 1, alpha=2).tolist() == [3.0, 4.0]
+    assert mg.Tensor.__add__ is not mg.add  # the operator is the bare op
+
+
+def test_div_rounds_on_request():
+    x, y = mg.tensor([-7.0, 7.0]), 2.0
+    assert mg.div(x, y, rounding_mode="floor").tolist() == [-4.0, 3.0]
+    assert mg.div(x, y, rounding_mode="trunc").tolist() == [-3.0, 3.0]
+    whole = mg.tensor([-7, 7, -8]).div(mg.tensor([2, -2, 2]), rounding_mode="trunc")
+    assert (whole.tolist(), whole.dtype) == ([-3, -3, -4], mg.int64)
+    with pytest.raises(mg.MinigradError, match="rounding_mode"):
+        mg.div(x, y, rounding_mode="up")
+
+
+def test_where_with_one_argument_gives_places():
+    x = mg.tensor([[0.0, 3.0], [4.0, 0.0]])
+    rows, columns = mg.where(x > 0)
+    assert (rows.tolist(), columns.tolist()) == ([0, 1], [1, 0])
+    assert x[mg.where(x > 0)].tolist() == [3.0, 4.0]
+    assert [i.tolist() for i in mg.where(mg.tensor(True))] == [[0]]
+    with pytest.raises(mg.DtypeError, match="both"):
+        mg.where(x > 0, x)
+
+
+def test_softmax_takes_a_dtype():
+    x = mg.tensor([1, 2])
+    for function in (mg.softmax, mg.log_softmax):
+        assert function(x, dim=0, dtype=mg.float64).dtype == mg.float64
+        y = mg.ones(2, requires_grad=True)
+        function(y, 0, dtype=mg.float64)[0].backward()
+        assert y.grad.dtype == mg.float32

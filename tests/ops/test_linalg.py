@@ -202,3 +202,8 @@ def test_einsum_keeps_float32_and_takes_integers():
 def test_tensordot_over_dims_that_do_not_pair_is_refused(dims):
     with pytest.raises(mg.ShapeError):
         mg.tensordot(mg.ones(2, 3), mg.ones(2, 4), dims)
+
+
+def test_einsum_takes_its_operands_in_a_list_too():
+    x = mg.ones(2, 3)
+    assert mg.einsum("ij,kj->ik", [x, x]).tolist() == mg.einsum("ij,kj->ik", x, x).tolist()

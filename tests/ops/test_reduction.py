@@ -339,3 +339,50 @@ def test_truth_of_tensors():
     assert x.count_nonzero().item() == 1
     assert x.count_nonzero(0).tolist() == [0, 1]
     assert (x == x).all().dtype == np.bool_
+
+
+# ---- as PyTorch's users write it ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "function", [mg.sum, mg.mean, mg.prod, lambda x, **how: x.cumsum(0, **how), lambda x, **how: x.cumprod(0, **how)]
+)
+def test_elements_can_be_made_another_dtype_first(function):
+    assert function(mg.tensor([100, 100], dtype=mg.int8), dtype=mg.float64).dtype == mg.float64
+    x = mg.tensor([2.5, 3.0], requires_grad=True)
+    y = function(x, dtype=mg.float64)
+    assert y.dtype == mg.float64
+    y.sum().backward()
+    assert x.grad.dtype == mg.float32
+    assert mg.sum(x, dtype=mg.int64).item() == 5
+    assert not mg.sum(x, dtype=mg.int64).requires_grad
+    assert mg.sum(np.ones(2), dtype=np.float32).dtype == np.float32
+
+
+def test_variance_is_told_whether_to_be_unbiased():
+    x = mg.tensor([1.0, 2.0, 3.0])
+    for function, power in ((mg.var, 1.0), (mg.std, 0.5)):
+        assert function(x, unbiased=False).item() == pytest.approx((2 / 3) ** power)
+        assert function(x, False).item() == pytest.approx((2 / 3) ** power)
+        assert function(x, 0, False).item() == pytest.approx((2 / 3) ** power)
+        assert function(x, 0, unbiased=True).item() == pytest.approx(1.0)
+
+
+def test_sorting_is_stable_whatever_is_asked():
+    x = mg.tensor([1.0, 0.0, 1.0, 0.0])
+    assert x.sort(stable=True).indices.tolist() == x.sort(stable=False).indices.tolist() == [1, 3, 0, 2]
+    assert x.argsort(stable=True).tolist() == [1, 3, 0, 2]
+
+
+def test_differences_with_something_put_in_front_and_behind():
+    x = mg.tensor([[1.0, 4.0]], requires_grad=True)
+    ends = mg.zeros(1, 1)
+    assert x.diff(prepend=ends).tolist() == [[1.0, 3.0]]
+    assert x.diff(prepend=ends, append=ends).tolist() == np.diff(x.numpy(), prepend=0, append=0).tolist()
+
+
+@pytest.mark.parametrize("name", ["max", "min", "sort"])
+def test_a_missing_dim_is_not_blamed_on_an_op_that_was_not_called(name):
+    with pytest.raises(mg.ShapeError, match="no dim 4") as caught:
+        getattr(mg.ones(2, 3), name)(4)
+    assert "arg" not in str(caught.value)

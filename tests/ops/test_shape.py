@@ -253,3 +253,43 @@ def test_repeats_of_a_tensor():
 def test_errors_say_what_does_not_fit(call, says):
     with pytest.raises(mg.ShapeError, match=says):
         call(leaf(2, 3))
+
+
+# ---- as PyTorch's users write it ---------------------------------------------------------------------------------
+
+
+def test_sizes_and_dims_by_keyword():
+    x = mg.arange(6).reshape(shape=(2, 3))
+    assert x.shape == (2, 3)
+    assert x.permute(dims=(1, 0)).shape == (3, 2)
+    assert x.flip(dims=(0,)).tolist() == x.flip(dims=[0]).tolist() == [[3, 4, 5], [0, 1, 2]]
+    assert x.tile(dims=(2, 1)).shape == x.repeat(repeats=(2, 1)).shape == (4, 3)
+    assert x.expand(size=(2, -1, 3)).shape == (2, 2, 3)
+    assert x.reshape(shape=-1).shape == (6,)
+    with pytest.raises(TypeError, match="twice"):
+        x.reshape(6, shape=(6,))
+
+
+def test_a_missing_dim_of_flip_is_named():
+    with pytest.raises(mg.ShapeError, match="no dim 4"):
+        mg.ones(2, 3).flip(4)
+
+
+@pytest.mark.parametrize(
+    ("function", "number"), [(lambda x: mg.cat([x, 3]), 1), (lambda x: mg.stack([[1, 2], x]), 0),
+                             (lambda x: mg.stack([[1, 2]]), 0), (lambda x: mg.cat([3, x]), 0),
+                             (lambda x: mg.cat([x, [1.0]]), 1)]
+)  # fmt: skip
+def test_what_is_no_tensor_cannot_be_joined(function, number):
+    with pytest.raises(mg.DtypeError, match=f"number {number} .*\n.*mg.tensor"):
+        function(mg.ones(2))
+
+
+@pytest.mark.parametrize("repeats", [-1, [-1, 1], [0.5, 1.0]])
+def test_repeating_a_negative_or_broken_number_of_times(repeats):
+    with pytest.raises(mg.ShapeError, match="repeat_interleave"):
+        mg.ones(2).repeat_interleave(repeats)
+
+
+def test_functional_pad():
+    assert mg.nn.functional.pad(mg.ones(1), (1, 0)).tolist() == [0.0, 1.0]
