@@ -1,4 +1,20 @@
 """minigrad_rnn: recurrent networks as ordinary modules, built on minigrad's public names."""
 
-from . import language as language, layers as layers
-from .layers import LSTM as LSTM
+from . import cells as cells, convert as convert, language as language, layers as layers, sequences as sequences
+from .cells import GRUCell as GRUCell, LSTMCell as LSTMCell, RNNCell as RNNCell
+from .layers import GRU as GRU, LSTM as LSTM, RNN as RNN, unrolled as unrolled
+from .sequences import (
+    PackedSequence as PackedSequence,
+    StatefulRNN as StatefulRNN,
+    detach_state as detach_state,
+    last_output as last_output,
+    lengths_to_mask as lengths_to_mask,
+    mask_to_lengths as mask_to_lengths,
+    pack_padded_sequence as pack_padded_sequence,
+    pack_sequence as pack_sequence,
+    pad_packed_sequence as pad_packed_sequence,
+    pad_sequence as pad_sequence,
+    reverse_by_length as reverse_by_length,
+    unpack_sequence as unpack_sequence,
+    unpad_sequence as unpad_sequence,
+)

@@ -31,6 +31,7 @@ from .language import (
     read_text,
 )
 from .language.corpus import windows
+from .layers import unrolled
 
 DRAWN_STEPS = 3  # of the unrolled network in the drawing: enough to see it repeat, few enough to read
 
@@ -257,7 +258,8 @@ def _smoothed(values: list[float]) -> list[float]:
 def _draw(model: CharacterModel, corpus: Corpus, out: Path) -> str | None:
     """The network unrolled over a few steps; where nothing can render it, its DOT text and a note."""
     numbers = mg.tensor(corpus.held_out[: DRAWN_STEPS + 1]).unsqueeze(1)
-    logits, _ = model(numbers[:-1])
+    with unrolled():
+        logits, _ = model(numbers[:-1])
     drawing = mg.draw(nn.functional.cross_entropy(logits, numbers[1:], dim=-1))
     drawing.save(out / "unrolled.dot")
     try:

@@ -1,121 +1,76 @@
-"""The long short-term memory, written with the engine's own ops."""
+"""The LSTM layer."""
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import minigrad as mg
-from minigrad import nn
+
+from ..cells.lstm import LSTMRecurrence
+from ..cells.recurrence import State as StateParts, Weights
+from ..cells.unroll import Lengths
+from ..kernels import lstm_sequence
+from .base import RecurrentBase, tracked
 
 State = tuple[mg.Tensor, mg.Tensor]
 
 
-class LSTM(nn.Module):
-    r"""Long short-term memory over a sequence, one or more layers deep.
+class LSTM(RecurrentBase):
+    """Long short-term memory over sequences; see :class:`~minigrad_rnn.cells.LSTMRecurrence` for the equations.
 
-    For each step :math:`t`, with :math:`\sigma` the logistic sigmoid and :math:`\odot` the elementwise product:
-
-    .. math::
-        i_t &= \sigma(W_{ii} x_t + b_{ii} + W_{hi} h_{t-1} + b_{hi}) \\
-        f_t &= \sigma(W_{if} x_t + b_{if} + W_{hf} h_{t-1} + b_{hf}) \\
-        g_t &= \tanh(W_{ig} x_t + b_{ig} + W_{hg} h_{t-1} + b_{hg}) \\
-        o_t &= \sigma(W_{io} x_t + b_{io} + W_{ho} h_{t-1} + b_{ho}) \\
-        c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
-        h_t &= o_t \odot \tanh(c_t)
-
-    (Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber and Cummins 2000.) The four gates are stacked in
-    the rows of the weights in the order i, f, g, o, and names, shapes, defaults and initial distribution are
-    PyTorch's, so a PyTorch ``state_dict`` loads as it is.
-
-    Every op is recorded under a scope such as ``lstm.layer0/t=3/forget_gate``, which drawings, error messages and
-    gradient-flow tables use.
+    Names, shapes, order of the gates, defaults and initial distribution are PyTorch's, so a PyTorch ``state_dict``
+    loads as it is.
 
     Args:
         input_size: features of an input.
         hidden_size: features of the state.
-        num_layers: how many LSTMs are stacked, each reading the states of the one below.
+        num_layers: how many are stacked, each reading the outputs of the one below.
+        bias: whether there are biases.
+        batch_first: whether inputs and outputs are ``(N, T, features)``; states never are.
+        dropout: probability of dropping an output on its way to the next layer, in training.
+        bidirectional: whether each layer has a second direction, from the end; the outputs of both stand side by side.
+        proj_size: features that h is projected to; 0: no projection.
+        device, dtype: of the parameters.
 
     Shape:
-        - input: ``(T, N, input_size)``: steps, batch, features.
-        - state: ``(h, c)``, each ``(num_layers, N, hidden_size)``; zeros when left out.
-        - output: ``(T, N, hidden_size)``, the states of the top layer, and the last ``(h, c)`` of every layer.
+        - input: ``(T, N, input_size)``: steps, batch, features; or ``(T, input_size)``.
+        - state: ``(h, c)``, each ``(num_layers * directions, N, features)``; zeros when left out.
+        - lengths: for each row its number of steps, 0 to T, in any order. Behind its end, the outputs of a row are
+          zeros, and what the input holds there is not looked at; the last state is that of the row's last step.
+        - output: ``(T, N, directions * features)``, and the last ``(h, c)`` of every layer and direction.
 
     >>> import minigrad as mg
     >>> lstm = LSTM(3, 5)
-    >>> output, (h, c) = lstm(mg.zeros(7, 2, 3))
+    >>> output, (h, c) = lstm(mg.zeros(7, 2, 3), lengths=[7, 4])
     >>> output.shape, h.shape, c.shape
     ((7, 2, 5), (1, 2, 5), (1, 2, 5))
     """
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1) -> None:
-        super().__init__()
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            if size < 1:
-                raise mg.ShapeError(f"LSTM: {name} must be at least 1, not {size}")
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        bound = 1 / math.sqrt(hidden_size)
-        for layer in range(num_layers):
-            features = input_size if layer == 0 else hidden_size
-            shapes = {
-                "weight_ih": (4 * hidden_size, features),
-                "weight_hh": (4 * hidden_size, hidden_size),
-                "bias_ih": (4 * hidden_size,),
-                "bias_hh": (4 * hidden_size,),
-            }
-            for name, shape in shapes.items():
-                weight = nn.init.uniform_(nn.Parameter(mg.zeros(shape)), -bound, bound)
-                setattr(self, f"{name}_l{layer}", weight)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            LSTMRecurrence(), input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size,
+            device, dtype,
+        )
 
-    def extra_repr(self) -> str:
-        """The sizes, for ``repr``."""
-        return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
+    def forward(self, input: mg.Tensor, hx: State | None = None, *, lengths: Any = None) -> tuple[mg.Tensor, State]:
+        """Run over sequences. See the class for shapes."""
+        output, (h, c) = self._run(input, hx, lengths)
+        return output, (h, c)
 
-    def forward(self, x: mg.Tensor, state: State | None = None) -> tuple[mg.Tensor, State]:
-        """Run over a sequence. See the class for shapes."""
-        if x.ndim != 3 or x.shape[2] != self.input_size:
-            raise mg.ShapeError(
-                f"LSTM: the input must have shape (steps, batch, {self.input_size}), not {x.shape}\n"
-                "  hint: x.unsqueeze(1) makes a batch of one sequence"
-            )
-        steps, batch = x.shape[:2]
-        if state is None:
-            zeros = mg.zeros(self.num_layers, batch, self.hidden_size, dtype=x.dtype, device=x.device)
-            state = (zeros, zeros)
-        last_h, last_c = [], []
-        for layer in range(self.num_layers):
-            with mg.scope(f"layer{layer}"):
-                h, c = state[0][layer], state[1][layer]
-                outputs, h, c = self._layer(layer, x, h, c)
-                x = mg.stack(outputs) if steps else mg.zeros(0, batch, self.hidden_size, dtype=x.dtype, device=x.device)
-            last_h.append(h)
-            last_c.append(c)
-        return x, (mg.stack(last_h), mg.stack(last_c))
-
-    def _layer(
-        self, layer: int, x: mg.Tensor, h: mg.Tensor, c: mg.Tensor
-    ) -> tuple[list[mg.Tensor], mg.Tensor, mg.Tensor]:
-        bias = getattr(self, f"bias_ih_l{layer}") + getattr(self, f"bias_hh_l{layer}")
-        weight_hh = getattr(self, f"weight_hh_l{layer}").T
-        # what the inputs contribute does not depend on the state: all steps in one product
-        projected = mg.linear(x, getattr(self, f"weight_ih_l{layer}"), bias)
-        outputs = []
-        for t, x_t in enumerate(projected.unbind()):
-            with mg.scope(step=t):
-                h, c = _step(x_t + h @ weight_hh, c)
-            outputs.append(h)
-        return outputs, h, c
-
-
-def _step(gates: mg.Tensor, c: mg.Tensor) -> State:
-    """One step from the summed gate arguments ``(N, 4 hidden_size)``: the new ``(h, c)``."""
-    i, f, g, o = gates.chunk(4, -1)
-    with mg.scope("input_gate"):
-        i = i.sigmoid()
-    with mg.scope("forget_gate"):
-        f = f.sigmoid()
-    with mg.scope("candidate"):
-        g = g.tanh()
-    with mg.scope("output_gate"):
-        o = o.sigmoid()
-    c = f * c + i * g
-    return o * c.tanh(), c
+    def _fused(
+        self, x: mg.Tensor, state: StateParts, w: Weights, reverse: bool, lengths: Lengths | None
+    ) -> tuple[mg.Tensor, ...]:
+        h, c = state
+        return tuple(lstm_sequence(x, h, c, *w, reverse, lengths, tracked(x, *state, *w))[:3])

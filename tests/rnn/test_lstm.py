@@ -1,42 +1,13 @@
-"""The LSTM written with the engine's own ops."""
+"""The LSTM: its equations, and what the unrolled path records."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import minigrad as mg
 from minigrad.check import check_module
-from minigrad_rnn import LSTM
-
-
-@pytest.fixture(scope="module")
-def expected():
-    with np.load(Path(__file__).with_name("lstm.npz")) as arrays:
-        return dict(arrays)
-
-
-def part(arrays, prefix):
-    return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
-
-
-@pytest.mark.parametrize("layers", [1, 2])
-def test_values_and_gradients_are_pytorchs(expected, layers):
-    values = part(expected, f"{layers}.")
-    lstm = LSTM(3, 4, layers).double()
-    lstm.load_state_dict(part(values, "state."))
-    x, h, c = (mg.tensor(values[name], requires_grad=True) for name in "xhc")
-    output, (last_h, last_c) = lstm(x, (h, c))
-    for result, name in ((output, "output"), (last_h, "last_h"), (last_c, "last_c")):
-        np.testing.assert_allclose(result.numpy(), values[name], rtol=1e-12, atol=1e-14)
-    cotangents = [mg.tensor(values[f"cotangent{i}"]) for i in range(3)]
-    weights = dict(lstm.named_parameters())
-    gradients = mg.grad([output, last_h, last_c], [x, h, c, *weights.values()], cotangents)
-    names = ["grad_x", "grad_h", "grad_c", *(f"grad.{name}" for name in weights)]
-    for gradient, name in zip(gradients, names, strict=True):
-        np.testing.assert_allclose(gradient.numpy(), values[name], rtol=1e-12, atol=1e-14, err_msg=name)
+from minigrad_rnn import LSTM, unrolled
 
 
 def test_against_the_equations_one_number_at_a_time():
@@ -60,43 +31,49 @@ def test_against_the_equations_one_number_at_a_time():
     assert last_c.item() == pytest.approx(c, rel=1e-12)
 
 
+def test_the_forget_gate_matters():
+    mg.manual_seed(0)
+    lstm = LSTM(2, 3)
+    c0 = mg.randn(1, 1, 3, requires_grad=True)
+    _, (h, _) = lstm(mg.randn(4, 1, 2), (mg.zeros(1, 1, 3), c0))
+    h.sum().backward()
+    assert (c0.grad != 0).all()
+
+
+def test_an_open_cell_carries_its_content_through_a_thousand_steps():
+    lstm = LSTM(1, 2).double()
+    for name, parameter in lstm.named_parameters():
+        fill = [-1e3, -1e3, 1e3, 1e3, 0, 0, 0, 0] if name == "bias_ih_l0" else 0.0
+        parameter.data = np.broadcast_to(np.array(fill, float), parameter.shape).copy()
+    x, h0, c0 = mg.ones(1000, 1, 1).double(), mg.zeros(1, 1, 2).double(), mg.tensor([[[0.7, -2.0]]]).double()
+    _, (_, c) = lstm(x, (h0, c0))
+    assert c.tolist() == [[[pytest.approx(0.7, rel=1e-6), -2.0]]]
+
+
 def test_contract():
     mg.manual_seed(0)
     assert check_module(LSTM(2, 3), mg.randn(3, 2, 2))
 
 
-def test_two_halves_with_the_state_carried_are_the_whole():
-    mg.manual_seed(0)
-    lstm, x = LSTM(2, 3, 2), mg.randn(6, 2, 2)
-    whole, (h, c) = lstm(x)
-    first, state = lstm(x[:3])
-    second, (h2, c2) = lstm(x[3:], state)
-    np.testing.assert_allclose(mg.concat([first, second]).numpy(), whole.numpy(), rtol=1e-6)
-    np.testing.assert_allclose(h2.numpy(), h.numpy(), rtol=1e-6)
-    np.testing.assert_allclose(c2.numpy(), c.numpy(), rtol=1e-6)
-
-
-def test_no_steps_give_no_output_and_the_state_back():
-    lstm, h, c = LSTM(2, 3), mg.randn(1, 2, 3), mg.randn(1, 2, 3)
-    output, (last_h, last_c) = lstm(mg.zeros(0, 2, 2), (h, c))
-    assert output.shape == (0, 2, 3)
-    assert last_h.tolist() == h.tolist()
-    assert last_c.tolist() == c.tolist()
-
-
 def test_scopes_name_layer_step_and_gate():
-    output, _ = LSTM(2, 3, 2)(mg.ones(2, 1, 2))
+    with unrolled():
+        output, _ = LSTM(2, 3, 2)(mg.ones(2, 1, 2))
     scopes = {node.scope for node in mg.graph(output)}
     assert {"lstm.layer0/t=0/forget_gate", "lstm.layer1/t=1/output_gate"} <= scopes
+    with unrolled():
+        output, _ = LSTM(2, 3, bidirectional=True)(mg.ones(2, 1, 2))
+    scopes = {node.scope for node in mg.graph(output)}
+    assert {"lstm.layer0.fwd/t=0/forget_gate", "lstm.layer0.bwd/t=1/input_gate"} <= scopes
 
 
-def test_source_lines_are_those_of_the_layer():
-    output, _ = LSTM(2, 3)(mg.ones(1, 1, 2))
+def test_source_lines_are_those_of_the_equations():
+    with unrolled():
+        output, _ = LSTM(2, 3)(mg.ones(1, 1, 2))
     assert all(node.where.startswith("lstm.py:") for node in mg.graph(output) if node.op in ("sigmoid", "tanh"))
 
 
-def test_wrong_input_is_explained():
-    with pytest.raises(mg.ShapeError, match=r"\(steps, batch, 2\), not \(5, 2\).*\n.*unsqueeze"):
-        LSTM(2, 3)(mg.zeros(5, 2))
-    with pytest.raises(mg.ShapeError, match="hidden_size must be at least 1, not 0"):
-        LSTM(2, 0)
+def test_the_fused_path_is_one_node_for_each_layer_and_direction():
+    output, _ = LSTM(2, 3, 2, bidirectional=True)(mg.ones(9, 1, 2))
+    nodes = [node for node in mg.graph(output) if node.op == "lstm_sequence"]
+    assert [node.scope for node in nodes] == [f"lstm.layer{k}.{way}" for k in (0, 1) for way in ("fwd", "bwd")]
+    assert len(mg.graph(output).nodes) < 50
