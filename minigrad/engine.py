@@ -68,7 +68,7 @@ def propagate(  # noqa: PLR0915 - one loop, with nothing called that need not be
         if node.extra is not None:
             g = arrive(node, g)
             owned.discard(node)  # a hook may have kept it, or replaced it by an array of its own
-        if node in targets:
+        if targets and node in targets:
             reached[node] = g
             if wanted is not None and not any(isinstance(x, Node) and x in wanted for x in node.inputs):
                 continue

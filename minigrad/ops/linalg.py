@@ -72,14 +72,18 @@ def _row_product(x: Any, y: Any, /) -> Tensor:
 
 
 def _matmul_x(g: Any, y: Any) -> Any:
+    if y.ndim == 2:  # matrices, first and without detours: the hot path of recurrent networks
+        return g @ y.T
     if y.ndim == 1:
         return unsqueeze(g, -1) * y
-    if y.ndim == 2 or g.ndim >= y.ndim:
+    if g.ndim >= y.ndim:
         return matmul(g, mT(y))
     return squeeze(matmul(y, unsqueeze(g, -1)), -1)  # x was a vector
 
 
 def _matmul_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
+    if x.ndim == 2 and g.ndim == 2:
+        return x.T @ g
     if x.ndim == 1:
         return unsqueeze(x, -1) * unsqueeze(g, -2) if len(y_shape) > 1 else g * x
     if len(y_shape) == 1:

@@ -13,7 +13,7 @@ from typing import Any
 from .. import backend
 
 _ACCUMULATORS = {backend.float16: backend.float32, backend.uint8: backend.int64}
-_ROWS = 4096  # added one behind the other, so many numbers lose no more than the last digits of float32
+ROWS = 4096  # added one behind the other, so many numbers lose no more than the last digits of float32
 _BLOCK = 1024  # as quick as one plain sum, whatever the size of a row; smaller blocks cost 5 % and more
 
 
@@ -35,7 +35,7 @@ def add_up(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     70000.0
     """
     wide = _ACCUMULATORS.get(x.dtype)
-    if x.size <= _ROWS or x.dtype.kind != "f":
+    if x.size <= ROWS or x.dtype.kind != "f":
         return x.sum(axis=axis, dtype=wide, keepdims=keepdims)
     return x.sum(axis=axis, dtype=wide, keepdims=keepdims) if _plain(x, axis) else _in_blocks(x, axis, keepdims, wide)
 
@@ -56,14 +56,14 @@ def _plain(x: Any, axis: Any) -> bool:
     rows = 1
     for d in dims:
         rows *= x.shape[d]
-    return rows <= _ROWS
+    return rows <= ROWS
 
 
 def _in_blocks(x: Any, axis: Any, keepdims: bool, wide: Any) -> Any:
     dims = _dims(x, axis)
     for d in sorted(dims, reverse=True):
         side_by_side = x.strides[d] == x.itemsize
-        while x.shape[d] > _ROWS and not side_by_side:
+        while x.shape[d] > ROWS and not side_by_side:
             x = _sums_of_blocks(x, d, wide)
         x = x.sum(axis=d, dtype=wide, keepdims=True)
     return x if keepdims else x.reshape([n for d, n in enumerate(x.shape) if d not in dims])

@@ -220,7 +220,7 @@ def test_repeats_of_a_tensor():
         (lambda x: x.squeeze(2), "no dim 2"),
         (lambda x: x.unsqueeze(4), "no dim 4"),
         (lambda x: x.unsqueeze(-4), "no dim -4"),
-        (lambda x: x.transpose(0, 2), "axis2"),
+        (lambda x: x.transpose(0, 2), "no dim 2"),
         (lambda x: x.permute(0, 0), "repeated"),
         (lambda x: x.permute(0), "axes"),
         (lambda x: x.movedim((0, 0), (0, 1)), "a place of its own"),

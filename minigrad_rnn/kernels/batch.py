@@ -1,0 +1,152 @@
+"""What the fused kernels share: how a sequence goes in and comes out, and products over many steps at once.
+
+Inside a kernel everything is *feature-major*: a state is ``(features, N)``, and a step is ``W @ h``. BLAS is about
+twice as quick at that as at ``h @ W.T`` with the rows of a batch in front, because the batch is the small dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+
+from minigrad.backend import xp
+
+from ..cells.unroll import Lengths, alive
+
+Array = Any
+
+CHUNK = 1 << 18  # elements of gates that go into one hoisted product, so that it does not fill the memory
+LEAST = 1024  # columns that such a product should at least have
+BLOCK = 1 << 16  # elements of gates whose factors are computed together, so that they are in the cache when used
+
+
+class Batch:
+    """The inputs of a kernel, in the order in which they are processed, with padding zeroed.
+
+    Attributes:
+        module: the array module.
+        x: ``(T, N, features)``.
+        steps, size: T and N.
+        over: booleans ``(T, 1, N)``, true where a row is over, or ``None`` where none ever is.
+        pauses: for each step, whether any row is over.
+    """
+
+    def __init__(self, x: Array, reverse: bool, lengths: Lengths | None) -> None:
+        self.module, self.reverse = xp(x), reverse
+        self.steps, self.size = x.shape[:2]
+        self.over: Array = None
+        self.pauses = [False] * self.steps
+        if lengths is not None and min(lengths, default=self.steps) < self.steps:
+            over = ~alive(lengths, self.steps)
+            over = over[::-1] if reverse else over
+            self.pauses = [bool(row.any()) for row in over]
+            self.over = self.module.asarray(numpy.ascontiguousarray(over[:, None, :]))
+        self.x = self._zeroed(x[::-1] if reverse else x)
+
+    def _zeroed(self, x: Array) -> Array:
+        """``(T, N, features)`` with zeros where rows are over."""
+        if self.over is None:
+            return x
+        return self.module.where(self.over.reshape(self.steps, self.size, 1), self.module.zeros((), x.dtype), x)
+
+    def chunks(self, rows: int) -> list[tuple[int, int]]:
+        """Ranges of steps whose ``rows`` gates fit into a chunk."""
+        return _ranges(0, self.steps, max(CHUNK // max(1, rows * self.size), LEAST // max(1, self.size)))
+
+    def blocks(self, rows: int, start: int, stop: int) -> list[tuple[int, int]]:
+        """Ranges of steps, within a chunk, whose ``rows`` gates fit into a block."""
+        return _ranges(start, stop, BLOCK // max(1, rows * self.size))
+
+    def project(self, weight: Array, bias: Array, start: int, stop: int) -> Iterator[Array]:
+        """``weight @ x + bias`` for a range of steps in one product; gives ``(rows, N)`` for each."""
+        columns = self.x[start:stop].reshape(-1, self.x.shape[2]).T
+        product = weight @ columns
+        if bias is not None:
+            product += bias
+        return (product[:, k * self.size : (k + 1) * self.size] for k in range(stop - start))
+
+    def output(self, states: Array) -> Array:
+        """States ``(T, features, N)`` as outputs ``(T, N, features)``, zeros where rows are over; a view if none is."""
+        if self.over is not None:
+            states = self.module.where(self.over, self.module.zeros((), states.dtype), states)
+        states = states[::-1] if self.reverse else states
+        return states.transpose(0, 2, 1)
+
+    def arriving(self, g: Array) -> Array:
+        """A gradient of the outputs as ``(T, features, N)``, in order of processing, zeros where rows are over."""
+        g = self._zeroed(g[::-1] if self.reverse else g)
+        return g.transpose(0, 2, 1)
+
+    def leaving(self, dx: Array | None) -> Array | None:
+        """A gradient of ``x``, if there is one, in the order of its steps."""
+        return dx[::-1] if self.reverse and dx is not None else dx
+
+    def stay(self, t: int, after: Array, before: Array) -> None:
+        """Where rows are over at step ``t``, make ``after`` what was ``before``."""
+        if self.pauses[t]:
+            self.module.copyto(after, before, where=self.over[t])
+
+    def silence(self, factors: Array, start: int, stop: int) -> None:
+        """Put zeros into the ``factors`` of a range of steps where rows are over."""
+        if any(self.pauses[start:stop]):
+            self.module.copyto(factors, self.module.zeros((), factors.dtype), where=self.over[start:stop])
+
+    def still(self, factors: Array, start: int, stop: int, value: float = 0.0) -> Array:
+        """``factors`` of a range of steps, with ``value`` where rows are over."""
+        if not any(self.pauses[start:stop]):
+            return factors
+        return self.module.where(self.over[start:stop], self.module.full((), value, factors.dtype), factors)
+
+
+def _ranges(start: int, stop: int, width: int) -> list[tuple[int, int]]:
+    width = max(1, width)
+    return [(first, min(first + width, stop)) for first in range(start, stop, width)]
+
+
+def flat(steps: Array, last: int = 0) -> Array:
+    """``(T, features, N)`` as ``(features, T * N)``, to be multiplied over all steps at once.
+
+    The first ``last`` features are moved behind the others.
+    """
+    count, features, size = steps.shape
+    turned = steps.transpose(1, 0, 2)
+    if not last:
+        return turned.reshape(features, -1)
+    moved = xp(steps).empty((features, count, size), steps.dtype)
+    moved[:-last], moved[-last:] = turned[last:], turned[:last]
+    return moved.reshape(features, -1)
+
+
+def total(columns: Array) -> Array:
+    """The sum of the columns of a matrix, as a product with ones: quicker than a reduction along rows."""
+    return columns @ xp(columns).ones(columns.shape[1], columns.dtype)
+
+
+class WeightGradients:
+    """Sums the gradients of the weights over chunks of steps, and computes those of the inputs."""
+
+    def __init__(self, batch: Batch, weight_ih: Array, needs_x: bool) -> None:
+        self.batch, self.weight_ih = batch, weight_ih
+        self.sums: dict[str, Array] = {}
+        self.x = batch.module.empty(batch.x.shape, batch.x.dtype) if needs_x else None
+
+    def add(self, name: str, part: Array) -> None:
+        """Add to one of the sums."""
+        if name in self.sums:
+            self.sums[name] += part
+        else:
+            self.sums[name] = part
+
+    def inputs(self, start: int, stop: int, gates: Array) -> None:
+        """Take in what arrives at the projected inputs of a range of steps, ``(rows, steps * N)``."""
+        x = self.batch.x[start:stop]
+        self.add("weight_ih", gates @ x.reshape(-1, x.shape[2]))
+        self.add("bias_ih", total(gates))
+        if self.x is not None:
+            self.batch.module.matmul(gates.T, self.weight_ih, out=self.x[start:stop].reshape(-1, x.shape[2]))
+
+    def total(self, name: str, like: Array) -> Array:
+        """One of the sums; without a step, zeros."""
+        return self.sums[name] if name in self.sums else self.batch.module.zeros_like(like)

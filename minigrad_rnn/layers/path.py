@@ -1,0 +1,44 @@
+"""Which way a layer computes: whole sequences as single ops, or every op recorded."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import NamedTuple
+
+_unrolled: ContextVar[bool] = ContextVar("minigrad_rnn_unrolled", default=False)
+
+
+@contextlib.contextmanager
+def unrolled() -> Iterator[None]:
+    """Recurrent layers that run inside record every op, each in the scope of its layer, step and gate.
+
+    The results are the same. Drawings, NaN reports and gradient flow then speak of gates and steps, which the fused
+    path, one op for a whole sequence, cannot show. For one layer only, set its attribute ``fused`` to ``False``.
+
+    >>> import minigrad as mg
+    >>> from minigrad_rnn import LSTM
+    >>> with unrolled():
+    ...     output, _ = LSTM(2, 3)(mg.ones(2, 1, 2))
+    >>> "lstm.layer0/t=1/forget_gate" in {node.scope for node in mg.graph(output)}
+    True
+    """
+    token = _unrolled.set(True)
+    try:
+        yield
+    finally:
+        _unrolled.reset(token)
+
+
+def inside_unrolled() -> bool:
+    """Whether the code that is running now is inside :func:`unrolled`."""
+    return _unrolled.get()
+
+
+class Plan(NamedTuple):
+    """How one layer runs in one direction: ``path`` is ``"fused"`` or ``"unrolled"``."""
+
+    part: str
+    path: str
+    reason: str
