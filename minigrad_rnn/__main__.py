@@ -63,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
                           help="pieces of the text read in parallel")
     training.add_argument("--window", type=_positive(int), default=defaults.window, metavar="T",
                           help="steps that the gradient flows back")
+    training.add_argument("--path", choices=("unrolled", "fused"), default=defaults.path,
+                          help="unrolled: the LSTM as the engine's own ops, one by one; fused: the whole sequence in"
+                          " one op, with the same result in less time")
     training.add_argument("--lr", type=_positive(float), default=defaults.lr, help="highest learning rate of Adam")
     writing = command.add_argument_group("writing")
     writing.add_argument("--prompt", default=defaults.prompt, help="what the model's text starts with")

@@ -49,6 +49,7 @@ class Options:
     layers: int = 1
     streams: int = 32
     window: int = 48
+    path: str = "unrolled"
     lr: float = 6e-3
     prompt: str = "The "
     length: int = 400
@@ -79,6 +80,7 @@ def run(options: Options) -> bool:
     _check_writable(options.out)
     mg.manual_seed(options.seed)
     model = CharacterModel(len(corpus.vocabulary), 48, options.hidden, options.layers)
+    model.lstm.fused = options.path == "fused"
     held_out = mg.tensor(corpus.held_out)
     source = "Python's language reference" if options.text is None else str(options.text)
     print(f"text      {source}: {len(text):,} characters, {len(corpus.vocabulary)} different, last 10 % held out")
@@ -219,7 +221,7 @@ def _save(
     rows = "".join(f"{step},{bits:.6f}\n" for step, bits in enumerate(result.bits, 1))
     replace_file(out / "loss.csv", "step,bits_per_character\n" + rows)
     notes = [_plot(out / "loss.png", result.bits, figures), _draw(model, corpus, out)]
-    _gradient_flow(model, corpus, out / "gradient_flow.csv", options.window)
+    _gradient_flow(model, corpus, out, options.window)
     print(f"written to {out}/: " + ", ".join(sorted(p.name for p in out.iterdir())))
     for note in filter(None, notes):
         print(f"note: {note}")
@@ -270,20 +272,15 @@ def _draw(model: CharacterModel, corpus: Corpus, out: Path) -> str | None:
     return None
 
 
-def _gradient_flow(model: CharacterModel, corpus: Corpus, path: Path, steps: int) -> None:
-    r"""How much of the last prediction's loss reaches each earlier state.
-
-    For each step :math:`t` the norms of :math:`\partial L_T/\partial h_t` and :math:`\partial L_T/\partial c_t`.
-    """
+def _gradient_flow(model: CharacterModel, corpus: Corpus, out: Path, steps: int) -> None:
+    """How much of the loss of the last prediction reaches each gate at each earlier step: a table, and as CSV."""
     numbers = mg.tensor(corpus.held_out[: steps + 1]).unsqueeze(1)
-    state, hidden, cells = None, [], []
-    for x in model.embedding(numbers[:-1]):
-        _, state = model.lstm(x.unsqueeze(0), state)
-        hidden.append(state[0])
-        cells.append(state[1])
-    loss = nn.functional.cross_entropy(model.head(hidden[-1]), numbers[-1:], dim=-1)
-    norms = [0.0 if g is None else g.norm().item() for g in mg.grad(loss, hidden + cells, allow_unused=True)]
+    with unrolled():
+        logits, _ = model(numbers[:-1])
+    flow = mg.inspect.gradient_flow(nn.functional.cross_entropy(logits[-1:], numbers[-1:], dim=-1))
+    replace_file(out / "gradient_flow.txt", flow.to_text() + "\n")
     rows = "".join(
-        f"{t},{h:.6e},{c:.6e}\n" for t, (h, c) in enumerate(zip(norms[:steps], norms[steps:], strict=True))
+        f"{row.scope},{'' if row.step is None else row.step},{row.ops},{row.norm:.6e},{row.largest:.6e}\n"
+        for row in flow.rows()
     )
-    replace_file(path, "step,h_gradient_norm,c_gradient_norm\n" + rows)
+    replace_file(out / "gradient_flow.csv", "place,step,ops,norm,largest\n" + rows)

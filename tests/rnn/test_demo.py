@@ -47,8 +47,10 @@ def test_everything_is_reported_and_left_in_the_folder(text, tmp_path, capsys):
     rows = table(out / "loss.csv")
     assert [row["step"] for row in rows] == ["1", "2", "3"]
     flow = table(out / "gradient_flow.csv")
-    assert len(flow) == 8
-    assert float(flow[-1]["h_gradient_norm"]) > float(flow[0]["h_gradient_norm"]) > 0
+    states = [float(row["norm"]) for row in flow if row["place"].endswith("lstm.layer0") and row["step"]]
+    assert len(states) == 8
+    assert states[-1] > states[0] > 0
+    assert "forget_gate" in (out / "gradient_flow.txt").read_text(encoding="utf-8")
     drawing = (out / "unrolled.dot").read_text(encoding="utf-8")
     assert "t = 2" in drawing
     assert "t = 3" not in drawing
@@ -65,6 +67,14 @@ def test_the_saved_weights_go_on_writing_the_same_text(text, tmp_path):
     model.load_state_dict(mg.load(out / "weights.safetensors"))
     written = vocabulary.decode(generate(model, mg.tensor(vocabulary.encode("the ")), 20, temperature=0))
     assert json.loads((out / "run.json").read_text(encoding="utf-8"))["sample"] == "the " + written
+
+
+def test_both_paths_learn_the_same(text, tmp_path):
+    for path in ("unrolled", "fused"):
+        main(["demo", "--text", str(text), "--out", str(tmp_path / path), "--path", path, *SMALL])
+    logs = [json.loads((tmp_path / path / "run.json").read_text(encoding="utf-8")) for path in ("unrolled", "fused")]
+    first, second = (log["held_out_bits_per_character"]["after"] for log in logs)
+    assert first == pytest.approx(second, rel=1e-5)
 
 
 def test_the_same_seed_and_steps_give_the_same_result(text, tmp_path):
