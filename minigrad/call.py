@@ -69,13 +69,12 @@ def _unary_with_parameters(op: Op) -> Any:
     count = len(names)
 
     def call(x, /, *args, **kwargs):  # type: ignore[no-untyped-def]
-        if not kwargs and len(args) == count:
-            params = dict(zip(names, args))  # noqa: B905 - as long as one another, and strict costs 0.2 us
-        else:
-            (x,), params = _bind(op, 1, (x, *args), kwargs)
-            args = tuple(params.values())
+        if kwargs or len(args) != count:
+            (x,), given = _bind(op, 1, (x, *args), kwargs)
+            args = tuple(given.values())
         if not isinstance(x, Handle):
             return forward(x, *args)
+        params = dict(zip(names, args))  # noqa: B905 - as long as one another, and strict costs 0.2 us
         a, m = x._data, x._node
         try:
             out = forward(a, *args)

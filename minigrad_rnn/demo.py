@@ -251,8 +251,8 @@ def _plot(path: Path, bits: list[float], figures: dict[str, float]) -> str | Non
 
 
 def _smoothed(values: list[float]) -> list[float]:
-    """The mean of each value and those before it, a thirtieth of them all at most."""
-    width = 1 + len(values) // 30
+    """The mean of each value and those before it, a sixtieth of them all at most."""
+    width = 1 + len(values) // 60
     sums = [0.0, *itertools.accumulate(values)]
     return [(sums[i] - sums[max(0, i - width)]) / min(i, width) for i in range(1, len(sums))]
 
