@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import minigrad as mg
@@ -12,6 +11,7 @@ from minigrad import nn
 from ..cells.cell import check_sizes, check_state, draw, parameter
 from ..cells.recurrence import Recurrence, State, Weights
 from ..cells.unroll import Lengths, unroll
+from ..sequences.places import host_lengths
 from .path import Plan, inside_unrolled
 
 
@@ -124,7 +124,9 @@ class RecurrentBase(nn.Module):
         elif self.batch_first:
             x = x.transpose(0, 1)
         state = self._given(x, state, batched)
-        x, state = self._layers(x, state, None if lengths is None else self._lengths(lengths, *x.shape[:2]))
+        steps, batch = x.shape[:2]
+        ends = None if lengths is None else tuple(host_lengths(lengths, batch, steps).tolist())
+        x, state = self._layers(x, state, ends)
         if not batched:
             return x.squeeze(1), tuple(part.squeeze(1) for part in state)
         return x.transpose(0, 1) if self.batch_first else x, state
@@ -194,20 +196,6 @@ class RecurrentBase(nn.Module):
         shapes: list[tuple[int, ...]] = [(count, x.shape[1], size) if batched else (count, size) for size in sizes]
         check_state(self, state, parts, shapes)
         return tuple(part if batched else part.unsqueeze(1) for part in state)
-
-    def _lengths(self, lengths: Any, steps: int, size: int) -> Lengths:
-        """Lengths as numbers."""
-        values: Sequence[Any] = lengths.tolist() if hasattr(lengths, "tolist") else list(lengths)
-        if len(values) != size:
-            raise mg.ShapeError(f"{type(self).__name__}: {len(values)} lengths for a batch of {size} sequences")
-        numbers = tuple(int(n) for n in values)
-        wrong = [n for n in values if n != int(n) or not 0 <= n <= steps]
-        if wrong:
-            raise mg.ShapeError(
-                f"{type(self).__name__}: a length is a whole number from 0 to the {steps} steps of the input,"
-                f" not {wrong[0]}"
-            )
-        return numbers
 
     def extra_repr(self) -> str:
         """The sizes, and what is not as by default."""

@@ -176,13 +176,13 @@ def test_no_steps_and_no_rows(kind, steps, size, fused):
 
 def test_lengths_of_the_wrong_kind():
     layer, x = GRU(2, 3), mg.zeros(4, 2, 2)
-    with pytest.raises(mg.ShapeError, match="3 lengths for a batch of 2 sequences"):
+    with pytest.raises(mg.ShapeError, match="3 lengths for 2 sequences"):
         layer(x, lengths=[1, 2, 3])
-    with pytest.raises(mg.ShapeError, match="from 0 to the 4 steps of the input, not 5"):
+    with pytest.raises(mg.ShapeError, match="sequence 1 cannot have length 5; there are 4 steps"):
         layer(x, lengths=[4, 5])
-    with pytest.raises(mg.ShapeError, match="not -1"):
+    with pytest.raises(mg.ShapeError, match="cannot have length -1"):
         layer(x, lengths=[4, -1])
-    with pytest.raises(mg.ShapeError, match=r"a whole number .* not 1\.5"):
+    with pytest.raises(mg.DtypeError, match="must be integers"):
         layer(x, lengths=[1.5, 2])
 
 
