@@ -60,7 +60,7 @@ def _misfit(shapes: list[tuple[int, ...]], dim: int) -> ValueError:
         for d, (n, m) in enumerate(zip(shape, first, strict=True)):
             if d != along and n != m:
                 return ValueError(f"tensor {i} has size {n} in dim {d}, tensor 0 has {m}; only dim {along} may differ")
-    return ValueError(f"shapes {shapes} do not go together along dim {dim}")
+    return ValueError(f"shapes {shapes} do not go together along dim {dim}")  # pragma: no cover - what else?
 
 
 @primitive

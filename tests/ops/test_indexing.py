@@ -329,3 +329,8 @@ def test_an_index_that_is_not_there_is_named_and_so_is_the_function(name):
 def test_an_index_larger_than_the_tensor():
     with pytest.raises(mg.ShapeError, match=r"gather: the index \(3, 1\) is larger"):
         mg.ones(2, 3).gather(1, np.zeros((3, 1), int))
+
+
+def test_an_error_that_is_not_the_indexs_fault_comes_out_as_it_is():
+    with pytest.raises(mg.DtypeError, match="float32 and float64"):
+        mg.zeros(3).scatter(0, mg.tensor([0]), mg.ones(1, dtype=mg.float64))

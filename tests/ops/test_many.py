@@ -112,3 +112,8 @@ def test_long_sums_on_a_device(cuda):
     rows[mg.zeros(5000, dtype=mg.int64, device="cuda")].sum().backward()
     assert rows.grad.tolist() == [[5000.0, 5000.0]]
     assert [i.tolist() for i in mg.where(rows > 0)] == [[0, 0], [0, 1]]
+
+
+def test_rows_that_fill_their_blocks_to_the_last():
+    rows = np.random.default_rng(0).standard_normal((8192, 3)).astype("f4")
+    np.testing.assert_allclose(mg.tensor(rows).sum(0).numpy(), rows.astype("f8").sum(0), rtol=1e-5, atol=1e-4)
