@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+import minigrad_rnn
 from minigrad.errors import GraphError, MinigradError, ShapeError, StateError
 
 
@@ -66,6 +67,16 @@ def test_dezero_unused_output_of_several() -> None:
     _first, second = x.split(2)
     (second * second).sum().backward()
     assert gradient(x) == [0.0, 0.0, 6.0, 8.0]
+
+
+def test_dezero_rnn_whose_input_is_not_as_wide_as_its_state():
+    """The weights from state to state were built with the input's size."""
+    for kind in (minigrad_rnn.RNN, minigrad_rnn.GRU, minigrad_rnn.LSTM):
+        layer = kind(3, 5)
+        output, _ = layer(mg.ones(2, 1, 3))
+        output.sum().backward()
+        assert output.shape == (2, 1, 5)
+        assert layer.weight_hh_l0.grad.shape[1] == 5
 
 
 def test_dezero_python_scalar_widens() -> None:
