@@ -70,7 +70,7 @@ def _unary_with_parameters(op: Op) -> Any:
 
     def call(x, /, *args, **kwargs):  # type: ignore[no-untyped-def]
         if kwargs or len(args) != count:
-            (x,), given = _bind(op, 1, (x, *args), kwargs)
+            (x,), given = _bind(op, (x, *args), kwargs)
             args = tuple(given.values())
         if not isinstance(x, Handle):
             return forward(x, *args)
@@ -148,7 +148,7 @@ def general_call(op: Op) -> Any:
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or op.required or len(args) != arity or op.variadic:
-            inputs, params = _bind(op, arity, args, kwargs)
+            inputs, params = _bind(op, args, kwargs)
         else:
             inputs, params = args, op.defaults
         arrays, nodes, dtype, alike, tracked = [], [], None, True, False
@@ -203,8 +203,9 @@ def general_call(op: Op) -> Any:
     return call
 
 
-def _bind(op: Op, arity: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Split a call's arguments into inputs and a full set of parameters, in the order of their declaration."""
+    arity = len(op.inputs)
     if not kwargs and not op.variadic and len(args) == arity + len(op.defaults):
         return args[:arity], dict(zip(op.defaults, args[arity:]))  # noqa: B905 - alike, and strict costs 0.2 us
     params = op.defaults.copy()

@@ -33,6 +33,7 @@ from .language import (
 from .language.corpus import windows
 from .layers import unrolled
 
+EMBEDDING_DIM = 48
 DRAWN_STEPS = 3  # of the unrolled network in the drawing: enough to see it repeat, few enough to read
 
 
@@ -79,7 +80,7 @@ def run(options: Options) -> bool:
         raise TextError(f"{len(corpus.train)} characters are too few for {options.streams} streams (--streams)")
     _check_writable(options.out)
     mg.manual_seed(options.seed)
-    model = CharacterModel(len(corpus.vocabulary), 48, options.hidden, options.layers)
+    model = CharacterModel(len(corpus.vocabulary), EMBEDDING_DIM, options.hidden, options.layers)
     model.lstm.fused = options.path == "fused"
     held_out = mg.tensor(corpus.held_out)
     source = "Python's language reference" if options.text is None else str(options.text)
@@ -206,7 +207,7 @@ def _save(
     model: CharacterModel, corpus: Corpus, options: Options, figures: dict[str, float], result: Run, sample: str
 ) -> None:
     out = options.out
-    config = {"embedding_dim": 48, "hidden_size": options.hidden, "num_layers": options.layers}
+    config = {"embedding_dim": EMBEDDING_DIM, "hidden_size": options.hidden, "num_layers": options.layers}
     mg.save(model, out / "weights.safetensors", metadata={**config, "symbols": corpus.vocabulary.symbols})
     log = {
         "options": {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(options).items()},
