@@ -1,8 +1,32 @@
 """minigrad_rnn: recurrent networks as ordinary modules, built on minigrad's public names."""
 
-from . import cells as cells, convert as convert, language as language, layers as layers, sequences as sequences
-from .cells import GRUCell as GRUCell, LSTMCell as LSTMCell, RNNCell as RNNCell
-from .layers import GRU as GRU, LSTM as LSTM, RNN as RNN, unrolled as unrolled
+from . import (
+    cells as cells,
+    convert as convert,
+    inspect as inspect,
+    language as language,
+    layers as layers,
+    sequences as sequences,
+)
+from .cells import (
+    ClockworkCell as ClockworkCell,
+    DeepTransitionCell as DeepTransitionCell,
+    GRUCell as GRUCell,
+    IndRNNCell as IndRNNCell,
+    LSTMCell as LSTMCell,
+    MGUCell as MGUCell,
+    RHNCell as RHNCell,
+    RNNCell as RNNCell,
+)
+from .layers import (
+    GRU as GRU,
+    LSTM as LSTM,
+    RNN as RNN,
+    Bidirectional as Bidirectional,
+    RecurrentLayer as RecurrentLayer,
+    StackedCells as StackedCells,
+    unrolled as unrolled,
+)
 from .sequences import (
     PackedSequence as PackedSequence,
     StatefulRNN as StatefulRNN,

@@ -8,7 +8,14 @@ from typing import Any
 import minigrad as mg
 from minigrad import nn
 
-from .recurrence import Recurrence, State, Weights
+from .blame import blaming
+from .initial import initialise
+from .noise import Masks, Noise, mixed
+from .options import sorted_options
+from .recurrence import Recurrence, State
+from .statistics import StepStatistics
+from .watch import show
+from .weights import Weights
 
 
 class Cell(nn.Module):
@@ -19,45 +26,113 @@ class Cell(nn.Module):
         weight_hh: ``(gates * hidden_size, hidden_size)``.
         bias_ih, bias_hh: ``(gates * hidden_size,)``, or ``None``.
 
-    All are uniform within :math:`\pm 1/\sqrt{\text{hidden\_size}}` at first. Names, shapes and order of the gates are
-    PyTorch's, so that its ``state_dict`` loads as it is.
+    Options may add more, see :class:`Weights`. All are uniform within :math:`\pm 1/\sqrt{\text{hidden\_size}}` at
+    first, unless ``init`` says otherwise. Names, shapes and order of the gates are PyTorch's, so that its
+    ``state_dict`` loads as it is.
+
+    Args:
+        recurrence: which equations.
+        input_size: features of an input.
+        hidden_size: features of the state.
+        bias: whether there are biases.
+        device, dtype: of the parameters.
+        options: those of the equations, and of :class:`Noise`.
     """
 
     def __init__(
-        self, recurrence: Recurrence, input_size: int, hidden_size: int, bias: bool, device: Any, dtype: Any
+        self,
+        recurrence: type[Recurrence],
+        input_size: int,
+        hidden_size: int,
+        bias: bool,
+        device: Any,
+        dtype: Any,
+        options: dict[str, Any],
     ) -> None:
         super().__init__()
         check_sizes(self, input_size=input_size, hidden_size=hidden_size)
-        self.recurrence, self.input_size, self.hidden_size, self.bias = recurrence, input_size, hidden_size, bias
-        rows = recurrence.gates * hidden_size
-        self.weight_ih = parameter((rows, input_size), device, dtype)
-        self.weight_hh = parameter((rows, hidden_size), device, dtype)
-        self.bias_ih = parameter((rows,), device, dtype) if bias else None
-        self.bias_hh = parameter((rows,), device, dtype) if bias else None
+        self.recurrence, self.noise = chosen(self, recurrence, options)
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        shapes = self.recurrence.shapes(input_size, hidden_size, bias, hidden_size)
+        self.names = tuple(shapes)
+        for name in dict.fromkeys(("weight_ih", "weight_hh", "bias_ih", "bias_hh", *self.names)):
+            setattr(self, name, parameter(shapes[name], device, dtype) if name in shapes else None)
+        if self.recurrence.batch_norm:
+            rows = self.recurrence.normalised_rows(hidden_size)
+            self.statistics = StepStatistics(rows, self.recurrence.batch_norm, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew."""
-        draw(self, self.hidden_size)
+        initialise(self.recurrence, self.weights(), self.hidden_size)
+
+    def weights(self) -> Weights:
+        """What a step uses."""
+        return Weights(*[vars(self).get(name) for name in Weights._fields])
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts of the state."""
+        return self.recurrence.names
+
+    def draw_masks(self, x: mg.Tensor) -> Masks:
+        """Masks of dropout for a sequence whose steps are like ``x``.
+
+        Give them to every step: one sequence has one mask. A step that is given none draws its own.
+        """
+        return self.noise.draw(x, self.weights(), self.training)
+
+    def forward(
+        self, input: mg.Tensor, hx: Any = None, *, masks: Masks | None = None, t: int = 0
+    ) -> Any:
+        """The state after one step.
+
+        Args:
+            input: ``(N, input_size)`` or ``(input_size,)``.
+            hx: the state before; zeros if left out.
+            masks: what :meth:`draw_masks` gave for this sequence.
+            t: which step of the sequence it is, for the statistics of ``batch_norm``.
+        """
+        alone = len(self.parts) == 1
+        state = self._step(input, (hx,) if alone and hx is not None else hx, masks, t)
+        return state[0] if alone else state
 
     def extra_repr(self) -> str:
-        """The sizes, for ``repr``."""
-        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+        """The sizes, and what is not as by default."""
+        bias = [] if self.bias else ["bias=False"]
+        options = [*self.recurrence.changed(), *self.noise.changed()]
+        return ", ".join([f"{self.input_size}, {self.hidden_size}", *bias, *options])
 
-    def _step(self, x: mg.Tensor, state: State | None) -> State:
+    def _step(self, x: mg.Tensor, state: State | None, masks: Masks | None, t: int) -> State:
         if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
             raise mg.ShapeError(
                 f"{type(self).__name__}: the input must have shape (batch, {self.input_size}) or ({self.input_size},),"
                 f" not {x.shape}\n"
                 "  hint: a cell takes one step; for a whole sequence use the layer"
             )
-        shape = (*x.shape[:-1], self.hidden_size)
+        recurrence, batch = self.recurrence, x.shape[:-1]
+        sizes = recurrence.sizes(self.hidden_size, self.hidden_size)
+        shapes = [(*batch, size) for size in sizes]
         if state is None:
-            zeros = mg.zeros(*shape, dtype=self.weight_hh.dtype, device=x.device)
-            state = (zeros,) * len(self.recurrence.parts)
-        check_state(self, state, self.recurrence.parts, [shape] * len(state))
-        w = Weights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        return self.recurrence.step(self.recurrence.project(x, w), state, w)
+            dtype = self.weights().weight_hh.dtype
+            state = tuple([mg.zeros(*shape, dtype=dtype, device=x.device) for shape in shapes])
+        check_state(self, state, self.parts, shapes)
+        masks = self.draw_masks(x) if masks is None else masks
+        w = masks.on(self.weights())
+        if recurrence.batch_norm:
+            w = w._replace(statistics=self.statistics.at(t))
+        with blaming(recurrence, w):
+            after = recurrence.advance(recurrence.project(masks.on_input(x), w), state, w)
+        after = mixed(self.noise.zones(x, (1, *batch), sizes, self.training), 0, after, state)
+        show(recurrence.parts, after[: len(recurrence.parts)])
+        return after
+
+
+def chosen(module: nn.Module, recurrence: type[Recurrence], options: dict[str, Any]) -> tuple[Recurrence, Noise]:
+    """The recurrence and the noise that options ask for."""
+    equations, noise = sorted_options(type(module).__name__, options, recurrence, Noise)
+    noise.check(type(module).__name__, equations.names)
+    return equations, noise
 
 
 def parameter(shape: tuple[int, ...], device: Any, dtype: Any) -> nn.Parameter:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import Any, ClassVar
 
 import minigrad as mg
 
 from .cell import Cell
-from .recurrence import Recurrence, State, Weights
+from .nonlinearity import NONLINEARITIES, check_clips, clipped, nonlinearity
+from .norm import dropped, weighted
+from .recurrence import Recurrence, State
+from .weights import Shapes, Weights
 
 UPDATE_GATES = ("keep", "new")
 
 
+@dataclasses.dataclass(frozen=True, repr=False)
 class GRURecurrence(Recurrence):
     r"""Gated recurrent unit (Cho et al. 2014).
 
@@ -33,56 +38,104 @@ class GRURecurrence(Recurrence):
     Args:
         reset_after: whether the reset gate acts after the product.
         update_gate: ``"keep"`` or ``"new"``.
+        nonlinearity: of the candidate n, by name: see :data:`~minigrad_rnn.cells.NONLINEARITIES`.
+        gate_nonlinearity: of the gates r and z.
+        gate_clip: the arguments of r, z and n are cut off at :math:`\pm` this (ONNX's ``clip``).
+        layer_norm: ``"ba"``: each product is normalised before its bias is added, that of the gates r and z on its
+            own and that of the candidate on its own (Ba, Kiros and Hinton 2016, supplement).
     """
 
-    gates = 3
+    reset_after: bool = True
+    update_gate: str = "keep"
+    nonlinearity: str = "tanh"
+    gate_nonlinearity: str = "sigmoid"
+    gate_clip: float | None = None
+    layer_norm: str | None = None
 
-    def __init__(self, reset_after: bool = True, update_gate: str = "keep") -> None:
-        if update_gate not in UPDATE_GATES:
-            raise mg.MinigradError(f'GRU: update_gate is "keep" or "new", not {update_gate!r}')
-        self.reset_after, self.update_gate = bool(reset_after), update_gate
+    gates: ClassVar[int] = 3
+    gate_names: ClassVar[tuple[str, ...]] = ("reset_gate", "update_gate", "candidate")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.update_gate not in UPDATE_GATES:
+            raise mg.MinigradError(f'GRU: update_gate is "keep" or "new", not {self.update_gate!r}')
+        nonlinearity(self.nonlinearity, "GRU", "nonlinearity")
+        nonlinearity(self.gate_nonlinearity, "GRU", "gate_nonlinearity")
+        check_clips("GRU", gate_clip=self.gate_clip)
+        if self.layer_norm not in (None, "ba"):
+            raise mg.MinigradError(f'GRU: layer_norm is None or "ba", not {self.layer_norm!r}')
+
+    def shapes(self, input_size: int, hidden_size: int, bias: bool, features: int) -> Shapes:
+        """The parameters and their shapes."""
+        shapes = super().shapes(input_size, hidden_size, bias, features)
+        if self.layer_norm or self.batch_norm:
+            shapes |= {"gain_ih": (3 * hidden_size,), "gain_hh": (3 * hidden_size,)}
+        return shapes
+
+    def normalised_rows(self, hidden_size: int) -> dict[str, int]:
+        """What is normalised over the batch, and the number of rows of each."""
+        if self.reset_after:
+            return super().normalised_rows(hidden_size)
+        return {"ih": 3 * hidden_size, "hh_gates": 2 * hidden_size, "hh_candidate": hidden_size}
+
+    def project(self, x: mg.Tensor, w: Weights) -> mg.Tensor:
+        """What the inputs contribute to r, z and n."""
+        with mg.scope("input"):
+            return weighted("ih", w, x, w.weight_ih, w.bias_ih, w.gain_ih, blocks=(2, 1))
 
     def step(self, projected: mg.Tensor, state: State, w: Weights) -> State:
         """The new ``(h,)``."""
-        (h,) = state
+        (h,), seen = state, dropped(state[0], w)
         size = projected.shape[-1] // 3
         gates, candidate = projected[..., : 2 * size], projected[..., 2 * size :]
         if self.reset_after:
-            recurrent = mg.linear(h, w.weight_hh, w.bias_hh)
+            recurrent = weighted("hh", w, seen, w.weight_hh, w.bias_hh, w.gain_hh, blocks=(2, 1))
             gates = gates + recurrent[..., : 2 * size]
         else:
-            biases = (None, None) if w.bias_hh is None else (w.bias_hh[: 2 * size], w.bias_hh[2 * size :])
-            gates = gates + mg.linear(h, w.weight_hh[: 2 * size], biases[0])
+            of_gates, of_candidate = self._halves(w, 2 * size)
+            gates = gates + weighted("hh_gates", w, seen, *of_gates)
         r, z = gates.chunk(2, -1)
         with mg.scope("reset_gate"):
-            r = r.sigmoid()
+            r = self._gate(r)
         with mg.scope("update_gate"):
-            z = z.sigmoid()
+            z = self._gate(z)
         with mg.scope("candidate"):
             if self.reset_after:
-                n = (candidate + r * recurrent[..., 2 * size :]).tanh()
+                argument = candidate + r * recurrent[..., 2 * size :]
             else:
-                n = (candidate + mg.linear(r * h, w.weight_hh[2 * size :], biases[1])).tanh()
+                argument = candidate + weighted("hh_candidate", w, r * seen, *of_candidate)
+            n = NONLINEARITIES[self.nonlinearity].function(clipped(argument, self.gate_clip))
         return (n + z * (h - n) if self.update_gate == "keep" else h + z * (n - h),)
+
+    def _gate(self, argument: mg.Tensor) -> Any:
+        return NONLINEARITIES[self.gate_nonlinearity].function(clipped(argument, self.gate_clip))
+
+    @staticmethod
+    def _halves(w: Weights, rows: int) -> list[tuple[Any, Any, Any]]:
+        """The recurrent weight, bias and gain of the gates, and those of the candidate."""
+        def share(rows: slice) -> tuple[Any, Any, Any]:
+            weight, bias, gain = w.weight_hh, w.bias_hh, w.gain_hh
+            return weight[rows], None if bias is None else bias[rows], None if gain is None else gain[rows]
+
+        return [share(slice(rows)), share(slice(rows, None))]
 
 
 class GRUCell(Cell):
-    """One step of a gated recurrent unit; see :class:`GRURecurrence` for the equations and conventions.
+    """One step of a gated recurrent unit; see :class:`GRURecurrence` for the equations, conventions and options.
 
     Args:
         input_size: features of an input.
         hidden_size: features of the state.
         bias: whether there are biases.
         device, dtype: of the parameters.
-        reset_after: whether the reset gate acts after the product with the recurrent weights.
-        update_gate: what the update gate says: how much to ``"keep"``, or how much ``"new"`` to take.
+        options: of :class:`GRURecurrence`, :class:`Noise` and :class:`Cell`, by keyword.
 
     Shape:
         - input: ``(N, input_size)`` or ``(input_size,)``.
         - state and result: ``(N, hidden_size)`` or ``(hidden_size,)``; zeros when left out.
 
     >>> import minigrad as mg
-    >>> GRUCell(3, 5)(mg.zeros(2, 3)).shape
+    >>> GRUCell(3, 5, reset_after=False)(mg.zeros(2, 3)).shape
     (2, 5)
     """
 
@@ -93,12 +146,6 @@ class GRUCell(Cell):
         bias: bool = True,
         device: Any = None,
         dtype: Any = None,
-        *,
-        reset_after: bool = True,
-        update_gate: str = "keep",
+        **options: Any,
     ) -> None:
-        super().__init__(GRURecurrence(reset_after, update_gate), input_size, hidden_size, bias, device, dtype)
-
-    def forward(self, input: mg.Tensor, hx: mg.Tensor | None = None) -> mg.Tensor:
-        """The state after ``input``."""
-        return self._step(input, None if hx is None else (hx,))[0]
+        super().__init__(GRURecurrence, input_size, hidden_size, bias, device, dtype, options)

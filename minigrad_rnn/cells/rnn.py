@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import Any, ClassVar
 
 import minigrad as mg
 
 from .cell import Cell
-from .recurrence import Recurrence, State, Weights
+from .nonlinearity import NONLINEARITIES, check_clips, clipped, nonlinearity
+from .norm import dropped, normalised, weighted
+from .recurrence import Recurrence, State
+from .weights import Shapes, Weights
 
-NONLINEARITIES = {"tanh": mg.tanh, "relu": mg.relu}
 
-
+@dataclasses.dataclass(frozen=True, repr=False)
 class RNNRecurrence(Recurrence):
     r"""Simple recurrent network (Elman 1990).
 
@@ -19,31 +22,60 @@ class RNNRecurrence(Recurrence):
         h_t = \phi(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh})
 
     Args:
-        nonlinearity: :math:`\phi`: ``"tanh"`` or ``"relu"``.
+        nonlinearity: :math:`\phi`: ``"tanh"``, ``"relu"`` or another of
+            :data:`~minigrad_rnn.cells.NONLINEARITIES`.
+        gate_clip: the argument of :math:`\phi` is cut off at :math:`\pm` this (ONNX's ``clip``).
+        layer_norm: ``"ba"``: :math:`h_t = \phi(\mathrm{LN}(W_{ih} x_t + W_{hh} h_{t-1}) + b)` (Ba, Kiros and Hinton
+            2016, eq. 4).
     """
 
-    gates = 1
+    nonlinearity: str = "tanh"
+    gate_clip: float | None = None
+    layer_norm: str | None = None
 
-    def __init__(self, nonlinearity: str = "tanh") -> None:
-        if nonlinearity not in NONLINEARITIES:
-            raise mg.MinigradError(f'RNN: nonlinearity is "tanh" or "relu", not {nonlinearity!r}')
-        self.nonlinearity = nonlinearity
+    gates: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        nonlinearity(self.nonlinearity, "RNN", "nonlinearity")
+        check_clips("RNN", gate_clip=self.gate_clip)
+        if self.layer_norm not in (None, "ba"):
+            raise mg.MinigradError(f'RNN: layer_norm is None or "ba", not {self.layer_norm!r}')
+
+    def shapes(self, input_size: int, hidden_size: int, bias: bool, features: int) -> Shapes:
+        """The parameters and their shapes."""
+        shapes = super().shapes(input_size, hidden_size, bias, features)
+        if self.batch_norm:
+            shapes["gain_ih"] = (hidden_size,)
+        if self.layer_norm or self.batch_norm:
+            shapes["gain_hh"] = (hidden_size,)
+        return shapes
+
+    def project(self, x: mg.Tensor, w: Weights) -> mg.Tensor:
+        """What the inputs contribute; the bias waits for the sum to be normalised, if it is."""
+        return super().project(x, w._replace(bias_ih=None) if self.layer_norm else w)
 
     def step(self, projected: mg.Tensor, state: State, w: Weights) -> State:
         """The new ``(h,)``."""
-        (h,) = state
-        return (NONLINEARITIES[self.nonlinearity](projected + mg.linear(h, w.weight_hh, w.bias_hh)),)
+        h = dropped(state[0], w)
+        if self.layer_norm:
+            bias = None if w.bias_ih is None else w.bias_ih + w.bias_hh
+            argument = normalised("hh", w, projected + mg.linear(h, w.weight_hh), w.gain_hh, bias)
+        else:
+            argument = projected + weighted("hh", w, h, w.weight_hh, w.bias_hh, w.gain_hh)
+        return (NONLINEARITIES[self.nonlinearity].function(clipped(argument, self.gate_clip)),)
 
 
 class RNNCell(Cell):
-    """One step of a simple recurrent network; see :class:`RNNRecurrence` for the equation.
+    """One step of a simple recurrent network; see :class:`RNNRecurrence` for the equation and its options.
 
     Args:
         input_size: features of an input.
         hidden_size: features of the state.
         bias: whether there are biases.
-        nonlinearity: ``"tanh"`` or ``"relu"``.
+        nonlinearity: ``"tanh"``, ``"relu"`` or another of :data:`~minigrad_rnn.cells.NONLINEARITIES`.
         device, dtype: of the parameters.
+        options: of :class:`RNNRecurrence`, :class:`Noise` and :class:`Cell`, by keyword.
 
     Shape:
         - input: ``(N, input_size)`` or ``(input_size,)``.
@@ -62,9 +94,7 @@ class RNNCell(Cell):
         nonlinearity: str = "tanh",
         device: Any = None,
         dtype: Any = None,
+        **options: Any,
     ) -> None:
-        super().__init__(RNNRecurrence(nonlinearity), input_size, hidden_size, bias, device, dtype)
-
-    def forward(self, input: mg.Tensor, hx: mg.Tensor | None = None) -> mg.Tensor:
-        """The state after ``input``."""
-        return self._step(input, None if hx is None else (hx,))[0]
+        options["nonlinearity"] = nonlinearity
+        super().__init__(RNNRecurrence, input_size, hidden_size, bias, device, dtype, options)

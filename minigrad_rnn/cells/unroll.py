@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy
 
 import minigrad as mg
 
-from .recurrence import Recurrence, State, Weights
+from .noise import Zones, mixed
+from .recurrence import Recurrence, State
+from .watch import show
+from .weights import Weights
 
-Lengths = tuple[int, ...]
+Running = numpy.ndarray[Any, numpy.dtype[numpy.bool_]]
+Lengths = Running
 
 
-def alive(lengths: Lengths, steps: int) -> numpy.ndarray[tuple[int, int], numpy.dtype[numpy.bool_]]:
-    """Which rows are still running at which step: ``(steps, N)``, on the host."""
-    return numpy.arange(steps)[:, None] < numpy.array(lengths, numpy.int64)
+class Run(NamedTuple):
+    """What a recurrence makes of a sequence.
+
+    Attributes:
+        output: ``(T, N, features)``.
+        last: the parts of the last state, ``(N, size)``.
+        states: if they were asked for, those of every step, ``(T, N, size)``.
+    """
+
+    output: mg.Tensor
+    last: State
+    states: State = ()
 
 
 def unroll(
@@ -21,33 +36,61 @@ def unroll(
     x: mg.Tensor,
     state: State,
     w: Weights,
+    zones: Zones = (),
     reverse: bool = False,
-    lengths: Lengths | None = None,
-) -> tuple[mg.Tensor, ...]:
+    running: Running | None = None,
+    every: bool = False,
+) -> Run:
     """Run a recurrence over ``(T, N, input_size)``, each step in a scope ``t=...``.
 
-    Where ``lengths`` says that a row is over, its input is not looked at, its output is zeros and its state stays as
-    it is. So the last state is that of the row's last step; and in reverse, where the padding comes first, the state
-    is still the initial one when the row's last element is reached.
-
-    Returns:
-        The outputs ``(T, N, features)`` and the parts of the last state.
+    Args:
+        recurrence: the equations.
+        x: the inputs.
+        state: the parts of the state to begin with.
+        w: what the equations use.
+        zones: which units stay as they are at which step, see :class:`Noise`.
+        reverse: whether to go from the last step to the first.
+        running: where there is an element, booleans ``(T, N)`` on the host; ``None``: everywhere. Elsewhere the input
+            is not looked at, the output is zeros and the state stays as it is. So the result is that of each row
+            without its gaps, in whatever place they are.
+        every: whether to return the states of every step too; zeros where there is no element.
     """
     steps = x.shape[0]
-    running = None if lengths is None else mg.tensor(alive(lengths, steps), device=x.device).unsqueeze(-1)
-    if running is not None:
-        x = mg.where(running, x, 0.0)
-    inputs = list(enumerate(recurrence.project(x, w).unbind()))
-    outputs = []
+    rows = None if running is None else mg.tensor(running, device=x.device).unsqueeze(-1)
+    if rows is not None:
+        x = mg.where(rows, x, 0.0)
+    inputs = list(enumerate(recurrence.project(x, _at(w, slice(0, steps), rows)).unbind()))
+    outputs, states = [], []
     for t, projected in reversed(inputs) if reverse else inputs:
         with mg.scope(step=t):
-            after = recurrence.step(projected, state, w)
-            if running is None:
-                state, output = after, after[0]
-            else:
-                state = tuple(mg.where(running[t], new, old) for new, old in zip(after, state, strict=True))
-                output = mg.where(running[t], after[0], 0.0)
-        outputs.append(output)
+            here = None if rows is None else rows[t]
+            after = mixed(zones, t, recurrence.advance(projected, state, _at(w, t, here)), state)
+            show(recurrence.parts, after[: len(recurrence.parts)], None if running is None else running[t])
+            outputs.append(_shown(recurrence.output(after), here))
+            if every:
+                states.append([_shown(part, here) for part in after])
+            state = after if here is None else _stay(here, after, state)
+    order = slice(None, None, -1) if reverse else slice(None)
     if not outputs:
-        return (mg.zeros(0, *state[0].shape, dtype=state[0].dtype, device=state[0].device), *state)
-    return (mg.stack(outputs[::-1] if reverse else outputs), *state)
+        output, *empty = [_nothing_like(part) for part in (recurrence.output(state), *state)]
+        return Run(output, state, tuple(empty) if every else ())
+    together = tuple([mg.stack(part[order]) for part in zip(*states, strict=True)])
+    return Run(mg.stack(outputs[order]), state, together)
+
+
+def _at(w: Weights, steps: slice | int, rows: mg.Tensor | None) -> Weights:
+    """The weights with the statistics of some steps."""
+    return w if w.statistics is None else w._replace(statistics=w.statistics.at(steps, rows))
+
+
+def _nothing_like(part: mg.Tensor) -> mg.Tensor:
+    """No steps of it."""
+    return mg.zeros(0, *part.shape, dtype=part.dtype, device=part.device)
+
+
+def _shown(part: mg.Tensor, here: mg.Tensor | None) -> mg.Tensor:
+    return part if here is None else mg.where(here, part, 0.0)
+
+
+def _stay(here: mg.Tensor, after: State, before: State) -> State:
+    return tuple([mg.where(here, new, old) for new, old in zip(after, before, strict=True)])

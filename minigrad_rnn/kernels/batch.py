@@ -6,19 +6,19 @@ twice as quick at that as at ``h @ W.T`` with the rows of a batch in front, beca
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy
 
 from minigrad.backend import xp
 
-from ..cells.unroll import Lengths, alive
+from ..cells.unroll import Lengths
+from .memory import empty
 
 Array = Any
 
 CHUNK = 1 << 18  # elements of gates that go into one hoisted product, so that it does not fill the memory
-LEAST = 1024  # columns that such a product should at least have
+LEAST = 2048  # columns that such a product should at least have
 BLOCK = 1 << 16  # elements of gates whose factors are computed together, so that they are in the cache when used
 
 
@@ -38,8 +38,8 @@ class Batch:
         self.steps, self.size = x.shape[:2]
         self.over: Array = None
         self.pauses = [False] * self.steps
-        if lengths is not None and min(lengths, default=self.steps) < self.steps:
-            over = ~alive(lengths, self.steps)
+        if lengths is not None and not lengths.all():
+            over = ~lengths
             over = over[::-1] if reverse else over
             self.pauses = [bool(row.any()) for row in over]
             self.over = self.module.asarray(numpy.ascontiguousarray(over[:, None, :]))
@@ -59,14 +59,6 @@ class Batch:
         """Ranges of steps, within a chunk, whose ``rows`` gates fit into a block."""
         return _ranges(start, stop, BLOCK // max(1, rows * self.size))
 
-    def project(self, weight: Array, bias: Array, start: int, stop: int) -> Iterator[Array]:
-        """``weight @ x + bias`` for a range of steps in one product; gives ``(rows, N)`` for each."""
-        columns = self.x[start:stop].reshape(-1, self.x.shape[2]).T
-        product = weight @ columns
-        if bias is not None:
-            product += bias
-        return (product[:, k * self.size : (k + 1) * self.size] for k in range(stop - start))
-
     def output(self, states: Array) -> Array:
         """States ``(T, features, N)`` as outputs ``(T, N, features)``, zeros where rows are over; a view if none is."""
         if self.over is not None:
@@ -74,10 +66,16 @@ class Batch:
         states = states[::-1] if self.reverse else states
         return states.transpose(0, 2, 1)
 
-    def arriving(self, g: Array) -> Array:
-        """A gradient of the outputs as ``(T, features, N)``, in order of processing, zeros where rows are over."""
-        g = self._zeroed(g[::-1] if self.reverse else g)
-        return g.transpose(0, 2, 1)
+    def arriving(self, g: Array, start: int, stop: int) -> Array:
+        """A gradient of the outputs, of a range of steps in order of processing, as ``(steps, features, N)``.
+
+        Zeros where rows are over.
+        """
+        g = (g[::-1] if self.reverse else g)[start:stop].transpose(0, 2, 1)
+        arriving = empty(self.module, g.shape, g.dtype)
+        arriving[...] = g
+        self.silence(arriving, start, stop)
+        return arriving
 
     def leaving(self, dx: Array | None) -> Array | None:
         """A gradient of ``x``, if there is one, in the order of its steps."""
@@ -105,18 +103,16 @@ def _ranges(start: int, stop: int, width: int) -> list[tuple[int, int]]:
     return [(first, min(first + width, stop)) for first in range(start, stop, width)]
 
 
-def flat(steps: Array, last: int = 0) -> Array:
-    """``(T, features, N)`` as ``(features, T * N)``, to be multiplied over all steps at once.
+def flat(steps: Array, last: int = 0, out: Array = None) -> Array:
+    """``(T, features, N)`` as ``(features, T, N)``, to be multiplied over all steps at once.
 
     The first ``last`` features are moved behind the others.
     """
     count, features, size = steps.shape
+    out = empty(xp(steps), (features, count, size), steps.dtype) if out is None else out
     turned = steps.transpose(1, 0, 2)
-    if not last:
-        return turned.reshape(features, -1)
-    moved = xp(steps).empty((features, count, size), steps.dtype)
-    moved[:-last], moved[-last:] = turned[last:], turned[:last]
-    return moved.reshape(features, -1)
+    out[: features - last], out[features - last :] = turned[last:], turned[:last]
+    return out
 
 
 def total(columns: Array) -> Array:
@@ -130,22 +126,34 @@ class WeightGradients:
     def __init__(self, batch: Batch, weight_ih: Array, needs_x: bool) -> None:
         self.batch, self.weight_ih = batch, weight_ih
         self.sums: dict[str, Array] = {}
-        self.x = batch.module.empty(batch.x.shape, batch.x.dtype) if needs_x else None
+        self.x = empty(batch.module, batch.x.shape, batch.x.dtype) if needs_x else None
 
-    def add(self, name: str, part: Array) -> None:
-        """Add to one of the sums."""
+    def add(self, name: str, gates: Array, others: Array) -> None:
+        """Add to one of the sums the product of what is at the gates and what they were computed from.
+
+        Both are ``(rows, steps, N)`` or ``(rows, steps * N)``.
+        """
+        gates, others = gates.reshape(len(gates), -1), others.reshape(len(others), -1)
+        product = empty(self.batch.module, (len(gates), len(others)), gates.dtype)
+        self.batch.module.matmul(gates, others.T, out=product)
         if name in self.sums:
-            self.sums[name] += part
+            self.sums[name] += product
         else:
-            self.sums[name] = part
+            self.sums[name] = product
+
+    def add_bias(self, name: str, gates: Array) -> None:
+        """Add to one of the sums what is at the gates."""
+        part = total(gates.reshape(len(gates), -1))
+        self.sums[name] = self.sums[name] + part if name in self.sums else part
 
     def inputs(self, start: int, stop: int, gates: Array) -> None:
-        """Take in what arrives at the projected inputs of a range of steps, ``(rows, steps * N)``."""
-        x = self.batch.x[start:stop]
-        self.add("weight_ih", gates @ x.reshape(-1, x.shape[2]))
-        self.add("bias_ih", total(gates))
+        """Take in what arrives at the projected inputs of a range of steps, ``(rows, steps, N)``."""
+        columns = self.batch.x[start:stop].reshape(-1, self.batch.x.shape[2])
+        gates = gates.reshape(len(gates), -1)
+        self.add("weight_ih", gates, columns.T)
+        self.add_bias("bias_ih", gates)
         if self.x is not None:
-            self.batch.module.matmul(gates.T, self.weight_ih, out=self.x[start:stop].reshape(-1, x.shape[2]))
+            self.batch.module.matmul(gates.T, self.weight_ih, out=self.x[start:stop].reshape(columns.shape))
 
     def total(self, name: str, like: Array) -> Array:
         """One of the sums; without a step, zeros."""

@@ -1,7 +1,8 @@
 r"""The gated recurrent unit over a whole sequence, in its four conventions, as one op with one rule.
 
-Inside, there are four blocks of rows, r, z, q, n, with :math:`q = W_{hn} h + b_{hn}` where the reset gate acts after
-the product, and :math:`q = r \odot h` where it acts before. The update gate is always the one that keeps: where it
+Inside, there are four blocks of rows, q, r, z, n, with :math:`q = W_{hn} h + b_{hn}` where the reset gate acts after
+the product, and :math:`q = r \odot h` where it acts before. So the recurrent product after which the gate acts gives
+the first three, and the inputs contribute to the last three. The update gate is always the one that keeps: where it
 takes the new, its rows are negated. :math:`\sigma(a) = \tanh(a/2)/2 + 1/2`, so hyperbolic tangents serve for the
 gates; the half of the argument is in a copy of the weights.
 """
@@ -16,6 +17,8 @@ from ..cells import GRURecurrence
 from ..cells.unroll import Lengths
 from .batch import Array, Batch
 from .gru_back import back_after, back_before
+from .memory import empty
+from .products import Forward, Projection
 from .recompute import recompute
 
 
@@ -56,22 +59,77 @@ def gru_sequence(
     module, steps, (size, hidden) = batch.module, batch.steps, h0.shape
     w, u = (_halved(keeping(rows, update_gate)) for rows in (weight_ih, weight_hh))
     bias, bias_q = _biases(bias_ih, bias_hh, reset_after, update_gate)
-    advance = _after if reset_after else _before
-    hs = module.empty((steps + 1, hidden, size), x.dtype)
-    gates = module.empty((steps if keep else 1, 4 * hidden, size), x.dtype)
-    scratch = module.empty((hidden, size), x.dtype)
+    projection = Projection(module, w, bias, size)
+    candidate = _After(module, u, bias_q, size) if reset_after else _Before(module, u, size)
+    blocks = batch.blocks(4 * hidden, 0, steps)
+    hs = empty(module, (steps + 1, hidden, size), x.dtype)
+    kept = steps if keep else max((stop - start for start, stop in blocks), default=0)
+    gates = empty(module, (kept, 4 * hidden, size), x.dtype)
     hs[0] = h0.T
-    half = module.full((), 0.5, x.dtype)  # an array: a Python number is converted at every step
-    for start, stop in batch.chunks(3 * hidden):
-        for t, projected in enumerate(batch.project(w, bias, start, stop), start):
-            now = gates[t if keep else 0]
-            advance(module, now, projected, hs[t], u, bias_q, half)
-            z, n = now[hidden : 2 * hidden], now[3 * hidden :]
-            module.subtract(hs[t], n, out=scratch)
-            module.multiply(z, scratch, out=scratch)
-            module.add(n, scratch, out=hs[t + 1])
-            batch.stay(t, hs[t + 1], hs[t])
+    for start, stop in blocks:
+        first = start if keep else 0
+        part = gates[first : first + stop - start]
+        projection.into(batch.x[start:stop], part[:, hidden:])
+        _run(batch, candidate, start, hs[start : stop + 1], part)
     return (batch.output(hs[1:]), hs[steps].T, *((hs, gates) if keep else ()))
+
+
+def _run(batch: Batch, candidate: Any, start: int, hs: Array, gates: Array) -> None:
+    """Go over a range of steps; the last three blocks of ``gates`` are the projected inputs at first."""
+    module, hidden, size = batch.module, hs.shape[1], batch.size
+    subtract, multiply, add, tanh = module.subtract, module.multiply, module.add, module.tanh
+    q, r, z, n = gates.reshape(len(gates), 4, hidden, size).swapaxes(0, 1)
+    half = module.full((), 0.5, hs.dtype)  # an array: a Python number is converted at every step
+    scratch = module.empty((hidden, size), hs.dtype)
+    views = zip(hs[:-1], hs[1:], gates[:, hidden : 3 * hidden], q, r, z, n, strict=True)
+    for t, (h, h_new, both, q, r, z, n) in enumerate(views, start):
+        add(both, candidate.gates(h), out=both)
+        tanh(both, out=both)
+        multiply(both, half, out=both)
+        add(both, half, out=both)
+        add(n, candidate.argument(q, r, h), out=n)
+        tanh(n, out=n)
+        subtract(h, n, out=scratch)
+        multiply(z, scratch, out=scratch)
+        add(n, scratch, out=h_new)
+        if batch.pauses[t]:
+            batch.stay(t, h_new, h)
+
+
+class _After:
+    """The recurrent part of a step whose reset gate acts after the product."""
+
+    def __init__(self, module: Any, u: Array, bias_q: Array, size: int) -> None:
+        self.module, self.hidden = module, u.shape[1]
+        self.product = Forward(module, module.concatenate([u[2 * self.hidden :], u[: 2 * self.hidden]]), size)
+        self.bias = None if bias_q is None else bias_q.repeat(size, axis=1)
+        self.of_q, self.of_gates = self.product.result[: self.hidden], self.product.result[self.hidden :]
+        self.scratch = module.empty_like(self.of_q)
+
+    def gates(self, h: Array) -> Array:
+        """What h contributes to r and z."""
+        self.product(h)
+        return self.of_gates
+
+    def argument(self, q: Array, r: Array, h: Array) -> Array:  # noqa: ARG002
+        """What it contributes to n, by way of q, which is filled in."""
+        if self.bias is None:
+            q[...] = self.of_q
+        else:
+            self.module.add(self.of_q, self.bias, out=q)
+        return self.module.multiply(r, q, out=self.scratch)
+
+
+class _Before:
+    """The recurrent part of a step whose reset gate acts before the product."""
+
+    def __init__(self, module: Any, u: Array, size: int) -> None:
+        self.module, both = module, 2 * u.shape[1]
+        self.gates, self.of_n = Forward(module, u[:both], size), Forward(module, u[both:], size)
+
+    def argument(self, q: Array, r: Array, h: Array) -> Array:
+        """What h contributes to n, by way of q, which is filled in."""
+        return self.of_n(self.module.multiply(r, h, out=q))
 
 
 def keeping(rows: Array, update_gate: str) -> Array:
@@ -92,50 +150,14 @@ def _halved(rows: Array) -> Array:
 
 
 def _biases(bias_ih: Array, bias_hh: Array, reset_after: bool, update_gate: str) -> tuple[Array, Array]:
-    """The bias of the projected inputs, and the one that is inside the reset gate, if any; columns."""
+    """The bias of the projected inputs, and the one that is inside the reset gate, if any, as a column."""
     if bias_ih is None:
         return None, None
     bias, inner, gates = bias_ih + bias_hh, None, len(bias_ih) // 3 * 2
     if reset_after:
         bias[gates:] = bias_ih[gates:]
         inner = bias_hh[gates:].reshape(-1, 1)
-    return _halved(keeping(bias, update_gate)).reshape(-1, 1), inner
-
-
-def _sigmoids(module: Any, arguments: Array, half: Array) -> None:
-    """Sigmoids of twice the arguments, in place."""
-    module.tanh(arguments, out=arguments)
-    module.multiply(arguments, half, out=arguments)
-    module.add(arguments, half, out=arguments)
-
-
-def _after(module: Any, now: Array, projected: Array, h: Array, u: Array, bias_q: Array, half: Array) -> None:
-    """The rows r, z, q, n of one step, the reset gate acting after the product."""
-    hidden = len(h)
-    rz, q, n = now[: 2 * hidden], now[2 * hidden : 3 * hidden], now[3 * hidden :]
-    module.matmul(u, h, out=now[: 3 * hidden])
-    rz += projected[: 2 * hidden]
-    _sigmoids(module, rz, half)
-    if bias_q is not None:
-        q += bias_q
-    module.multiply(rz[:hidden], q, out=n)
-    n += projected[2 * hidden :]
-    module.tanh(n, out=n)
-
-
-def _before(
-    module: Any, now: Array, projected: Array, h: Array, u: Array, bias_q: Array, half: Array  # noqa: ARG001
-) -> None:
-    """The rows r, z, q, n of one step, the reset gate acting before the product."""
-    hidden = len(h)
-    rz, q, n = now[: 2 * hidden], now[2 * hidden : 3 * hidden], now[3 * hidden :]
-    module.matmul(u[: 2 * hidden], h, out=rz)
-    rz += projected[: 2 * hidden]
-    _sigmoids(module, rz, half)
-    module.multiply(rz[:hidden], h, out=q)
-    module.matmul(u[2 * hidden :], q, out=n)
-    n += projected[2 * hidden :]
-    module.tanh(n, out=n)
+    return _halved(keeping(bias, update_gate)), inner
 
 
 @mg.defvjp_joint(gru_sequence)

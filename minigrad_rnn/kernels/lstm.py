@@ -15,6 +15,8 @@ from minigrad.backend import xp
 from ..cells import LSTMRecurrence
 from ..cells.unroll import Lengths
 from .batch import Array, Batch, WeightGradients, flat
+from .memory import empty
+from .products import Back, Forward, Projection
 from .recompute import recompute
 
 
@@ -54,46 +56,82 @@ def lstm_sequence(
     """
     batch = Batch(x, reverse, lengths)
     module, steps, (size, hidden) = batch.module, batch.steps, c0.shape
-    bias = None if bias_ih is None else (bias_ih + bias_hh).reshape(-1, 1)
+    bias = None if bias_ih is None else bias_ih + bias_hh
     w, u, b = (_halved(module, rows, hidden) for rows in (weight_ih, weight_hh, bias))
-    kept = steps if keep else 1
-    hs = module.empty((steps + 1, h0.shape[1], size), x.dtype)
-    cells = module.empty((kept + 1, hidden, size), x.dtype)
-    gates = module.empty((kept, 4 * hidden, size), x.dtype)
-    tanhs = module.empty((kept, hidden, size), x.dtype)
-    scratch = module.empty((hidden, size), x.dtype)
-    hs[0], cells[0] = h0.T, c0.T
-    half = module.full((), 0.5, x.dtype)  # an array: a Python number is converted at every step
-    for start, stop in batch.chunks(4 * hidden):
-        for t, projected in enumerate(batch.project(w, b, start, stop), start):
-            now, c, before = gates[t % kept], cells[(t + 1) % (kept + 1)], cells[t % (kept + 1)]
-            h, tanh_c, sigmoids = hs[t + 1], tanhs[t % kept], now[: 3 * hidden]
-            o, i, f = sigmoids.reshape(3, hidden, size)
-            module.matmul(u, hs[t], out=now)
-            module.add(now, projected, out=now)
-            module.tanh(now, out=now)
-            module.multiply(sigmoids, half, out=sigmoids)
-            module.add(sigmoids, half, out=sigmoids)
-            module.multiply(f, before, out=c)
-            module.multiply(i, now[3 * hidden :], out=scratch)
-            module.add(c, scratch, out=c)
-            module.tanh(c, out=tanh_c)
+    projection, step = Projection(module, w, b, size), _Step(batch, Forward(module, u, size), weight_hr)
+    chunks = batch.chunks(4 * hidden) if keep else batch.blocks(4 * hidden, 0, steps)
+    kept = steps if keep else max((stop - start for start, stop in chunks), default=0)
+    hs = empty(module, (steps + 1, h0.shape[1], size), x.dtype)
+    saved = _Saved(hs, *(empty(module, (n, rows * hidden, size), x.dtype) for n, rows in ((kept, 4), (kept + 1, 1), (kept, 1))))
+    c = c0.T
+    hs[0] = h0.T
+    for start, stop in chunks:
+        part = saved.part(start, stop, kept)
+        part.cells[0] = c
+        projection.into(batch.x[start:stop], part.gates)
+        step.run(start, part)
+        c = part.cells[-1]
+    return (batch.output(hs[1:]), hs[steps].T, c.T, *(saved if keep else ()))
+
+
+class _Saved(NamedTuple):
+    """What the forward keeps for the rule: each ``(T, features, N)``, the states one step longer."""
+
+    hs: Array
+    gates: Array
+    cells: Array
+    tanhs: Array
+
+    def part(self, start: int, stop: int, kept: int) -> _Saved:
+        """A range of steps, where of all but h only ``kept`` steps are there and used again."""
+        first = start % kept
+        last = first + stop - start
+        gates, cells, tanhs = self.gates[first:last], self.cells[first : last + 1], self.tanhs[first:last]
+        return _Saved(self.hs[start : stop + 1], gates, cells, tanhs)
+
+
+class _Step:
+    """The loop over the steps."""
+
+    def __init__(self, batch: Batch, product: Forward, weight_hr: Array) -> None:
+        self.batch, self.product, self.weight_hr = batch, product, weight_hr
+
+    def run(self, start: int, part: _Saved) -> None:
+        """Go over the steps of a range, whose ``gates`` are the projected inputs at first."""
+        batch, product, weight_hr = self.batch, self.product, self.weight_hr
+        add, multiply, tanh = batch.module.add, batch.module.multiply, batch.module.tanh
+        hs, gates, cells, tanhs = part
+        count, hidden, size = tanhs.shape
+        o, i, f, g = gates.reshape(count, 4, hidden, size).swapaxes(0, 1)
+        scratch = batch.module.empty((hidden, size), gates.dtype)
+        half = batch.module.full((), 0.5, gates.dtype)  # an array: a Python number is converted at every step
+        views = zip(hs[:-1], hs[1:], gates, gates[:, : 3 * hidden], o, i, f, g, cells[:-1], cells[1:], tanhs, strict=True)
+        for t, (h, h_new, now, sigmoids, o, i, f, g, c, c_new, tanh_c) in enumerate(views, start):
+            add(now, product(h), out=now)
+            tanh(now, out=now)
+            multiply(sigmoids, half, out=sigmoids)
+            add(sigmoids, half, out=sigmoids)
+            multiply(f, c, out=c_new)
+            multiply(i, g, out=scratch)
+            add(c_new, scratch, out=c_new)
+            tanh(c_new, out=tanh_c)
             if weight_hr is None:
-                module.multiply(o, tanh_c, out=h)
+                multiply(o, tanh_c, out=h_new)
             else:
-                module.matmul(weight_hr, module.multiply(o, tanh_c, out=scratch), out=h)
-            batch.stay(t, c, before)
-            batch.stay(t, h, hs[t])
-    last = (hs[steps].T, cells[steps % (kept + 1)].T)
-    return (batch.output(hs[1:]), *last, *((hs, gates, cells, tanhs) if keep else ()))
+                batch.module.matmul(weight_hr, multiply(o, tanh_c, out=scratch), out=h_new)
+            if batch.pauses[t]:
+                batch.stay(t, c_new, c)
+                batch.stay(t, h_new, h)
 
 
 def _halved(module: Any, rows: Array, hidden: int) -> Array:
     """Rows of the gates i, f, g, o in the order o, i, f, g, with half the arguments of the sigmoids."""
     if rows is None:
         return None
-    moved = module.concatenate([rows[3 * hidden :], rows[: 3 * hidden]])
-    moved[: 3 * hidden] *= 0.5
+    moved, half = empty(module, rows.shape, rows.dtype), module.full((), 0.5, rows.dtype)
+    module.multiply(rows[3 * hidden :], half, out=moved[:hidden])
+    module.multiply(rows[: 2 * hidden], half, out=moved[hidden : 3 * hidden])
+    moved[3 * hidden :] = rows[2 * hidden : 3 * hidden]
     return moved
 
 
@@ -122,15 +160,6 @@ def _lstm_back(
     return _back(g, Batch(x, reverse, lengths), saved, weight_ih, weight_hh, _Projection(weight_hr, saved), needs[0])
 
 
-class _Saved(NamedTuple):
-    """What the forward keeps for the rule: each ``(T, features, N)``, the states one step longer."""
-
-    hs: Array
-    gates: Array
-    cells: Array
-    tanhs: Array
-
-
 def _back(
     g: Any,
     batch: Batch,
@@ -145,12 +174,11 @@ def _back(
     run = _Run(batch, saved, weight_hh, projection, g)
     sums = WeightGradients(batch, weight_ih, needs_x)
     for start, stop in reversed(batch.chunks(4 * hidden)):
-        gradients = batch.module.empty_like(saved.gates[start:stop])
+        columns = empty(batch.module, (4 * hidden, stop - start, batch.size), saved.gates.dtype)
         for first, end in reversed(batch.blocks(4 * hidden, start, stop)):
-            run.back(first, end, gradients[first - start : end - start])
-        columns = flat(gradients, hidden)
+            flat(run.back(first, end), hidden, out=columns[:, first - start : end - start])
         sums.inputs(start, stop, columns)
-        sums.add("weight_hh", columns @ flat(saved.hs[start:stop]).T)
+        sums.add("weight_hh", columns, flat(saved.hs[start:stop]))
     dw, du = sums.total("weight_ih", weight_ih), sums.total("weight_hh", weight_hh)
     db = sums.total("bias_ih", weight_ih[:, 0])
     dr = None if projection is None else projection.gradient(batch)
@@ -163,49 +191,53 @@ class _Run:
     def __init__(self, batch: Batch, saved: _Saved, weight_hh: Array, projection: _Projection | None, g: Any) -> None:
         hidden = saved.tanhs.shape[1]
         self.batch, self.saved, self.projection = batch, saved, projection
-        self.weight = batch.module.concatenate([weight_hh[3 * hidden :], weight_hh[: 3 * hidden]]).T
-        self.arriving, self.dh, self.dc = batch.arriving(g[0]), g[1].T.copy(), g[2].T.copy()
+        weight = batch.module.concatenate([weight_hh[3 * hidden :], weight_hh[: 3 * hidden]])
+        self.product = Back(batch.module, weight, batch.size, 4)
+        self.g, self.dh, self.dc = g[0], g[1].T.copy(), g[2].T.copy()
 
-    def back(self, start: int, stop: int, gradients: Array) -> None:
-        """Go back over a range of steps and fill in the gradients of their gates' arguments."""
-        batch, module, dh, dc = self.batch, self.batch.module, self.dh, self.dc
+    def back(self, start: int, stop: int) -> Array:
+        """Go back over a range of steps; gives the gradients of their gates' arguments, ``(steps, rows, N)``."""
+        batch, dh, dc = self.batch, self.dh, self.dc
+        add, multiply = batch.module.add, batch.module.multiply
         hidden, size = dc.shape
-        into_c, forget = _factors(batch, self.saved, start, stop, gradients)
-        scratch = module.empty_like(dc)
-        for t in range(stop - 1, start - 1, -1):
-            d = gradients[t - start]
-            for_o, for_c = d[:hidden], d[hidden:].reshape(3, hidden, size)
-            module.add(dh, self.arriving[t], out=dh)
+        gradients, into_c, forget = _factors(batch, self.saved, start, stop)
+        for_o, for_c = gradients[:, :hidden], gradients[:, hidden:].reshape(len(gradients), 3, hidden, size)
+        arriving, scratch = batch.arriving(self.g, start, stop), batch.module.empty_like(dc)
+        views = (view[::-1] for view in (gradients, for_o, for_c, into_c, forget, arriving))
+        for t, d, for_o, for_c, into_c, forget, arriving in zip(range(stop - 1, start - 1, -1), *views, strict=True):
+            add(dh, arriving, out=dh)
             dy = dh if self.projection is None else self.projection.through(t, dh)
-            module.multiply(dy, into_c[t - start], out=scratch)
-            module.add(dc, scratch, out=dc)
-            module.multiply(for_o, dy, out=for_o)
-            module.multiply(for_c, dc, out=for_c)
-            module.multiply(dc, forget[t - start], out=dc)
+            multiply(dy, into_c, out=scratch)
+            add(dc, scratch, out=dc)
+            multiply(for_o, dy, out=for_o)
+            multiply(for_c, dc, out=for_c)
+            multiply(dc, forget, out=dc)
             after = dh.copy() if batch.pauses[t] else dh
-            module.matmul(self.weight, d, out=dh)
+            self.product(d, dh)
             batch.stay(t, dh, after)
+        return gradients
 
 
-def _factors(batch: Batch, saved: _Saved, start: int, stop: int, factors: Array) -> tuple[Array, Array]:
+def _factors(batch: Batch, saved: _Saved, start: int, stop: int) -> tuple[Array, Array, Array]:
     """For a range of steps, what gradients are multiplied by on their way.
 
-    Fills ``factors`` with those from h to the argument of o and from c to those of i, f and g; returns those from h
-    to c and from c a step back.
+    Those from h to the argument of o and from c to those of i, f and g, in blocks of rows; those from h to c; and
+    those from c a step back.
     """
-    hidden = saved.tanhs.shape[1]
+    module, hidden = batch.module, saved.tanhs.shape[1]
     gates, tanhs, before = saved.gates[start:stop], saved.tanhs[start:stop], saved.cells[start:stop]
-    sigmoids, g = gates[:, : 3 * hidden], gates[:, 3 * hidden :]
-    batch.module.subtract(sigmoids, sigmoids * sigmoids, out=factors[:, : 3 * hidden])
-    for k, other in enumerate((tanhs, g, before)):
-        part = factors[:, k * hidden : (k + 1) * hidden]
-        part *= other
-    i = gates[:, hidden : 2 * hidden]
-    batch.module.subtract(i, i * g * g, out=factors[:, 3 * hidden :])
-    o, forget = gates[:, :hidden], gates[:, 2 * hidden : 3 * hidden]
-    into_c = o - o * tanhs * tanhs
+    o, i, f, g = (gates[:, k * hidden : (k + 1) * hidden] for k in range(4))
+    factors = empty(module, gates.shape, gates.dtype)
+    to_o, to_i, to_f, to_g = (factors[:, k * hidden : (k + 1) * hidden] for k in range(4))
+    into_c, scratch = empty(module, tanhs.shape, gates.dtype), empty(module, tanhs.shape, gates.dtype)
+    for gate, other, to_gate, to_other in ((o, tanhs, to_o, into_c), (i, g, to_i, to_g), (f, before, to_f, None)):
+        product = module.multiply(gate, other, out=scratch)
+        module.subtract(product, module.multiply(product, gate, out=to_gate), out=to_gate)
+        if to_other is not None:
+            module.subtract(gate, module.multiply(product, other, out=to_other), out=to_other)
     batch.silence(factors, start, stop)
-    return batch.still(into_c, start, stop), batch.still(forget, start, stop, 1.0)
+    batch.silence(into_c, start, stop)
+    return factors, into_c, batch.still(f, start, stop, 1.0)
 
 
 class _Projection:
@@ -223,4 +255,6 @@ class _Projection:
     def gradient(self, batch: Batch) -> Array:
         """The gradient of ``W_hr``."""
         arrived = batch.still(self.arrived, 0, batch.steps)
-        return flat(arrived) @ flat(self.saved.gates[:, : self.back.shape[0]] * self.saved.tanhs).T
+        sums = WeightGradients(batch, self.back, False)
+        sums.add("weight_hr", flat(arrived), flat(self.saved.gates[:, : self.back.shape[0]] * self.saved.tanhs))
+        return sums.total("weight_hr", self.back.T)

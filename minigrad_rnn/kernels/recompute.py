@@ -35,7 +35,9 @@ def recompute(
     # this op's share.
     copies = [x.clone() if need else x for x, need in zip(inputs, needs, strict=True)]
     parts = 1 + len(recurrence.parts)
-    results = unroll(recurrence, copies[0], tuple(copies[1:parts]), Weights(*copies[parts:]), reverse, lengths)
+    w = Weights(*copies[parts:])
+    run = unroll(recurrence, copies[0], tuple(copies[1:parts]), w, reverse=reverse, running=lengths)
+    results = (run.output, *run.last)
     reached = [(y, g[i]) for i, y in enumerate(results) if y.requires_grad]
     wanted = [x for x, need in zip(copies, needs, strict=True) if need]
     if not reached:

@@ -9,6 +9,8 @@ import minigrad as mg
 from ..cells import RNNRecurrence
 from ..cells.unroll import Lengths
 from .batch import Array, Batch, WeightGradients, flat
+from .memory import empty
+from .products import Back, Forward, Projection
 from .recompute import recompute
 
 
@@ -43,18 +45,20 @@ def rnn_sequence(
     """
     batch = Batch(x, reverse, lengths)
     module, steps, (size, hidden) = batch.module, batch.steps, h0.shape
-    bias = None if bias_ih is None else (bias_ih + bias_hh).reshape(-1, 1)
-    hs = module.empty((steps + 1, hidden, size), x.dtype)
+    bias = None if bias_ih is None else bias_ih + bias_hh
+    projection, product = Projection(module, weight_ih, bias, size), Forward(module, weight_hh, size)
+    hs = empty(module, (steps + 1, hidden, size), x.dtype)
     hs[0] = h0.T
-    for start, stop in batch.chunks(hidden):
-        for t, projected in enumerate(batch.project(weight_ih, bias, start, stop), start):
-            h = module.matmul(weight_hh, hs[t], out=hs[t + 1])
-            h += projected
+    zero = module.zeros((), x.dtype)
+    for start, stop in batch.blocks(hidden, 0, steps):
+        projection.into(batch.x[start:stop], hs[start + 1 : stop + 1])
+        for t, (before, h) in enumerate(zip(hs[start:stop], hs[start + 1 : stop + 1], strict=True), start):
+            module.add(h, product(before), out=h)
             if nonlinearity == "tanh":
                 module.tanh(h, out=h)
             else:
-                module.maximum(h, 0, out=h)
-            batch.stay(t, h, hs[t])
+                module.maximum(h, zero, out=h)
+            batch.stay(t, h, before)
     return batch.output(hs[1:]), hs[steps].T, hs
 
 
@@ -78,22 +82,27 @@ def _rnn_back(
         return recompute(RNNRecurrence(nonlinearity), g, inputs, needs, reverse, lengths)
     batch, hs = Batch(x, reverse, lengths), out[2]
     module, hidden = batch.module, h0.shape[1]
-    sums = WeightGradients(batch, weight_ih, needs[0])
-    arriving, dh = batch.arriving(g[0]), g[1].T
-    scratch = module.empty((hidden, batch.size), x.dtype)
+    sums, product = WeightGradients(batch, weight_ih, needs[0]), Back(module, weight_hh, batch.size, 1)
+    dh = g[1].T.copy()
     for start, stop in reversed(batch.chunks(hidden)):
         states = hs[start + 1 : stop + 1]
-        factors = 1 - states * states if nonlinearity == "tanh" else (states > 0).astype(states.dtype)
-        factors = batch.still(factors, start, stop)
-        for t in range(stop - 1, start - 1, -1):
-            after = module.add(dh, arriving[t], out=scratch)
-            d = factors[t - start]
-            d *= after
-            dh = weight_hh.T @ d
+        factors = empty(module, states.shape, states.dtype)
+        if nonlinearity == "tanh":
+            module.subtract(1, module.multiply(states, states, out=factors), out=factors)
+        else:
+            module.greater(states, 0, out=factors)
+        batch.silence(factors, start, stop)
+        arriving = batch.arriving(g[0], start, stop)
+        steps = zip(range(stop - 1, start - 1, -1), factors[::-1], arriving[::-1], strict=True)
+        for t, d, arrived in steps:
+            module.add(dh, arrived, out=dh)
+            module.multiply(d, dh, out=d)
+            after = dh.copy() if batch.pauses[t] else dh
+            product(d, dh)
             batch.stay(t, dh, after)
         columns = flat(factors)
         sums.inputs(start, stop, columns)
-        sums.add("weight_hh", columns @ flat(hs[start:stop]).T)
+        sums.add("weight_hh", columns, flat(hs[start:stop]))
     dw, du = sums.total("weight_ih", weight_ih), sums.total("weight_hh", weight_hh)
     db = sums.total("bias_ih", weight_ih[:, 0])
     return batch.leaving(sums.x), dh.T, dw, du, db, db

@@ -1,6 +1,8 @@
 """Recurrent layers."""
 
+from .custom import Bidirectional as Bidirectional, RecurrentLayer as RecurrentLayer, StackedCells as StackedCells
 from .gru import GRU as GRU
 from .lstm import LSTM as LSTM
+from .options import Wiring as Wiring
 from .path import Plan as Plan, unrolled as unrolled
 from .rnn import RNN as RNN

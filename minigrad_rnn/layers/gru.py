@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import minigrad as mg
-
-from ..cells.gru import GRURecurrence
-from ..cells.recurrence import State, Weights
-from ..cells.unroll import Lengths
-from ..kernels import gru_sequence
-from .base import RecurrentBase, tracked
+from ..cells import GRURecurrence
+from .base import RecurrentBase
 
 
 class GRU(RecurrentBase):
@@ -40,12 +36,12 @@ class GRU(RecurrentBase):
     ((7, 2, 10), (2, 2, 5))
     """
 
-    recurrence: GRURecurrence
+    kind = GRURecurrence
 
     def __init__(
         self,
         input_size: int,
-        hidden_size: int,
+        hidden_size: int | Sequence[int],
         num_layers: int = 1,
         bias: bool = True,
         batch_first: bool = False,
@@ -53,25 +49,9 @@ class GRU(RecurrentBase):
         bidirectional: bool = False,
         device: Any = None,
         dtype: Any = None,
-        *,
-        reset_after: bool = True,
-        update_gate: str = "keep",
+        **options: Any,
     ) -> None:
         super().__init__(
-            GRURecurrence(reset_after, update_gate), input_size, hidden_size, num_layers, bias, batch_first, dropout,
-            bidirectional, 0, device, dtype,
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype,
+            options,
         )
-
-    def forward(
-        self, input: mg.Tensor, hx: mg.Tensor | None = None, *, lengths: Any = None
-    ) -> tuple[mg.Tensor, mg.Tensor]:
-        """Run over sequences. See the class for shapes."""
-        output, (h,) = self._run(input, None if hx is None else (hx,), lengths)
-        return output, h
-
-    def _fused(
-        self, x: mg.Tensor, state: State, w: Weights, reverse: bool, lengths: Lengths | None
-    ) -> tuple[mg.Tensor, ...]:
-        reset_after, update_gate = self.recurrence.reset_after, self.recurrence.update_gate
-        keep = tracked(x, *state, *w)
-        return tuple(gru_sequence(x, state[0], *w[:4], reset_after, update_gate, reverse, lengths, keep)[:2])

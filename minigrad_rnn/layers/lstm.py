@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import minigrad as mg
 
-from ..cells.lstm import LSTMRecurrence
-from ..cells.recurrence import State as StateParts, Weights
-from ..cells.unroll import Lengths
-from ..kernels import lstm_sequence
-from .base import RecurrentBase, tracked
+from ..cells import LSTMRecurrence
+from .base import RecurrentBase
 
 State = tuple[mg.Tensor, mg.Tensor]
 
@@ -46,10 +44,12 @@ class LSTM(RecurrentBase):
     ((7, 2, 5), (1, 2, 5), (1, 2, 5))
     """
 
+    kind = LSTMRecurrence
+
     def __init__(
         self,
         input_size: int,
-        hidden_size: int,
+        hidden_size: int | Sequence[int],
         num_layers: int = 1,
         bias: bool = True,
         batch_first: bool = False,
@@ -58,19 +58,9 @@ class LSTM(RecurrentBase):
         proj_size: int = 0,
         device: Any = None,
         dtype: Any = None,
+        **options: Any,
     ) -> None:
         super().__init__(
-            LSTMRecurrence(), input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size,
-            device, dtype,
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, device, dtype,
+            options,
         )
-
-    def forward(self, input: mg.Tensor, hx: State | None = None, *, lengths: Any = None) -> tuple[mg.Tensor, State]:
-        """Run over sequences. See the class for shapes."""
-        output, (h, c) = self._run(input, hx, lengths)
-        return output, (h, c)
-
-    def _fused(
-        self, x: mg.Tensor, state: StateParts, w: Weights, reverse: bool, lengths: Lengths | None
-    ) -> tuple[mg.Tensor, ...]:
-        h, c = state
-        return tuple(lstm_sequence(x, h, c, *w, reverse, lengths, tracked(x, *state, *w))[:3])

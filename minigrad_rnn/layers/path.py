@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import NamedTuple
 
+import minigrad as mg
+
 _unrolled: ContextVar[bool] = ContextVar("minigrad_rnn_unrolled", default=False)
 
 
@@ -31,9 +33,14 @@ def unrolled() -> Iterator[None]:
         _unrolled.reset(token)
 
 
-def inside_unrolled() -> bool:
-    """Whether the code that is running now is inside :func:`unrolled`."""
-    return _unrolled.get()
+def inside_unrolled() -> str:
+    """What has every op recorded, ``"unrolled()"`` or ``"detect_anomaly()"``, if the running code is inside of it.
+
+    A report about a NaN should speak of a step and a gate, which the fused path cannot.
+    """
+    if _unrolled.get():
+        return "unrolled()"
+    return "detect_anomaly()" if mg.inspect.detecting_anomalies() else ""
 
 
 class Plan(NamedTuple):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import minigrad as mg
-
-from ..cells.recurrence import State, Weights
-from ..cells.rnn import RNNRecurrence
-from ..cells.unroll import Lengths
-from ..kernels import rnn_sequence
+from ..cells import RNNRecurrence
 from .base import RecurrentBase
 
 
@@ -38,12 +34,12 @@ class RNN(RecurrentBase):
     ((7, 2, 5), (2, 2, 5))
     """
 
-    recurrence: RNNRecurrence
+    kind = RNNRecurrence
 
     def __init__(
         self,
         input_size: int,
-        hidden_size: int,
+        hidden_size: int | Sequence[int],
         num_layers: int = 1,
         nonlinearity: str = "tanh",
         bias: bool = True,
@@ -52,20 +48,10 @@ class RNN(RecurrentBase):
         bidirectional: bool = False,
         device: Any = None,
         dtype: Any = None,
+        **options: Any,
     ) -> None:
+        options["nonlinearity"] = nonlinearity
         super().__init__(
-            RNNRecurrence(nonlinearity), input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-            0, device, dtype,
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype,
+            options,
         )
-
-    def forward(
-        self, input: mg.Tensor, hx: mg.Tensor | None = None, *, lengths: Any = None
-    ) -> tuple[mg.Tensor, mg.Tensor]:
-        """Run over sequences. See the class for shapes."""
-        output, (h,) = self._run(input, None if hx is None else (hx,), lengths)
-        return output, h
-
-    def _fused(
-        self, x: mg.Tensor, state: State, w: Weights, reverse: bool, lengths: Lengths | None
-    ) -> tuple[mg.Tensor, ...]:
-        return tuple(rnn_sequence(x, state[0], *w[:4], self.recurrence.nonlinearity, reverse, lengths)[:2])

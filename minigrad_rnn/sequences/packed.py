@@ -204,3 +204,9 @@ def unpack_sequence(packed_sequences: PackedSequence) -> list[mg.Tensor]:
     """
     rows, steps = _rows_and_steps(packed_sequences)
     return divided(take(packed_sequences.data, numpy.lexsort((steps, rows))), packed_sequences.lengths.numpy())
+
+
+def repacked(padded: mg.Tensor, like: PackedSequence) -> PackedSequence:
+    """A padded batch ``(T, N, ...)`` packed in the order of another packed batch of the same lengths."""
+    rows, steps = _rows_and_steps(like)
+    return like._replace(data=take(padded, steps, rows))

@@ -1,0 +1,146 @@
+"""The random masks of training: variational dropout, weight dropout and zoneout."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import minigrad as mg
+
+from .recurrence import State
+from .weights import Weights
+
+Zones = tuple[mg.Tensor | None, ...]
+
+
+class Masks(NamedTuple):
+    """What is dropped during a whole sequence: factors, 0 or what keeps the mean; ``None`` where nothing is dropped.
+
+    Attributes:
+        input: for the inputs, ``(N, input_size)``.
+        hidden: for h on its way into the gates, ``(N, features)``.
+        weight: for the recurrent weights, in their shape.
+    """
+
+    input: mg.Tensor | None = None
+    hidden: mg.Tensor | None = None
+    weight: mg.Tensor | None = None
+
+    def on(self, w: Weights) -> Weights:
+        """The weights as they are during the sequence; the parameters themselves do not change."""
+        weight_hh = w.weight_hh if self.weight is None else w.weight_hh * self.weight
+        return w._replace(weight_hh=weight_hh, mask_hidden=self.hidden)
+
+    def on_input(self, x: mg.Tensor) -> mg.Tensor:
+        """The inputs as the cell sees them."""
+        return x if self.input is None else x * self.input
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise:
+    """The regularisers of a cell.
+
+    Args:
+        variational: probabilities of dropping an input, a hidden feature on its way into the gates, and an output of
+            the last layer, by one mask for a whole sequence (Gal and Ghahramani 2016); one number is for all three.
+        weight_dropout: probability of dropping a recurrent weight, drawn once for a sequence (Merity et al. 2018).
+        zoneout: probability that a unit keeps its state of the step before (Krueger et al. 2017), for all parts of the
+            state or one number for each; in evaluation the expectation is taken.
+    """
+
+    variational: float | tuple[float, ...] = 0.0
+    weight_dropout: float = 0.0
+    zoneout: float | tuple[float, ...] = 0.0
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is ever dropped."""
+        return not (self.variational or self.weight_dropout or self.zoneout)
+
+    def changed(self) -> list[str]:
+        """The options that are not as by default, as they would be written in a call."""
+        return [f"{name}={value!r}" for name, value in vars(self).items() if value]
+
+    def check(self, caller: str, parts: tuple[str, ...]) -> None:
+        """Refuse what is no probability, or not one for each."""
+        each = {"variational": ("input", "hidden", "output"), "weight_dropout": ("weight",), "zoneout": parts}
+        for name, receivers in each.items():
+            given = getattr(self, name)
+            numbers = given if isinstance(given, (tuple, list)) else (given,)
+            if len(numbers) not in (1, len(receivers)) or not all(0.0 <= number <= 1.0 for number in numbers):
+                raise mg.MinigradError(
+                    f"{caller}: {name}={given!r} must be a probability, from 0 to 1, or one each for"
+                    f" {', '.join(receivers)}"
+                )
+
+    @property
+    def hidden(self) -> float:
+        """The probability of dropping a hidden feature."""
+        return _nth(self.variational, 1)
+
+    def draw(self, x: mg.Tensor, w: Weights, training: bool) -> Masks:
+        """Masks for a sequence of inputs ``(T, N, input_size)``, or as one step ``(N, input_size)``."""
+        if not training:
+            return Masks()
+        batch, weight = x.shape[:-1][-1:], w.weight_hh
+        return Masks(
+            _mask(x, (*batch, x.shape[-1]), _nth(self.variational, 0)),
+            _mask(x, (*batch, weight.shape[-1]), self.hidden) if self.hidden else None,
+            _mask(weight, weight.shape, self.weight_dropout) if self.weight_dropout else None,
+        )
+
+    def draw_output(self, output: mg.Tensor, training: bool) -> mg.Tensor | None:
+        """A mask ``(N, features)`` for the outputs ``(T, N, features)`` of the last layer."""
+        return _mask(output, output.shape[1:], _nth(self.variational, 2)) if training else None
+
+    def zones(self, like: mg.Tensor, shape: tuple[int, ...], sizes: tuple[int, ...], training: bool) -> Zones:
+        """Which units stay as they are, for each part of the state.
+
+        Args:
+            like: dtype and device are taken from it.
+            shape: ``(T, N)``, or ``(T,)`` without a batch.
+            sizes: of the parts of the state.
+            training: whether to draw.
+
+        Returns:
+            Booleans ``(T, N, size)``; in evaluation the probability, without dims; ``None`` for a part that has no
+            zoneout; empty if none has.
+        """
+        chances = [_nth(self.zoneout, i) for i in range(len(sizes))]
+        if not any(chances):
+            return ()
+        return tuple([_zone(p, like, shape, size, training) for p, size in zip(chances, sizes, strict=True)])
+
+
+def _mask(like: mg.Tensor, shape: tuple[int, ...], p: float) -> mg.Tensor | None:
+    return mg.dropout(mg.ones(*shape, dtype=like.dtype, device=like.device), p) if p else None
+
+
+def _zone(p: float, like: mg.Tensor, shape: tuple[int, ...], size: int, training: bool) -> mg.Tensor | None:
+    if not p:
+        return None
+    if not training:
+        return mg.full((), p, dtype=like.dtype, device=like.device)
+    # Drawn feature-major, as the fused path wants it; what everything else sees is a transposed view.
+    steps, *batch = shape
+    zone = mg.rand(steps, size, *batch, device=like.device) < p
+    return zone.transpose(1, 2) if batch else zone
+
+
+def mixed(zones: Zones, t: int, after: State, before: State) -> State:
+    """The state after step ``t``, where some units may have stayed as they were."""
+    if not zones:
+        return after
+    return tuple([_mixed(zone, t, new, old) for zone, new, old in zip(zones, after, before, strict=True)])
+
+
+def _mixed(zone: mg.Tensor | None, t: int, new: mg.Tensor, old: mg.Tensor) -> mg.Tensor:
+    if zone is None:
+        return new
+    return mg.where(zone[t], old, new) if zone.ndim else new + zone * (old - new)
+
+
+def _nth(values: float | tuple[float, ...], i: int) -> float:
+    if not isinstance(values, (tuple, list)):
+        return values
+    return values[i] if len(values) > 1 else values[0]

@@ -1,0 +1,43 @@
+"""Looking at the steps of a recurrence while every op is recorded."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import minigrad as mg
+
+Watcher = Callable[[Sequence[str], Sequence[mg.Tensor], Any], None]
+
+_watcher: ContextVar[Watcher | None] = ContextVar("minigrad_rnn_watcher", default=None)
+
+
+def show(names: Sequence[str], state: Sequence[mg.Tensor], running: Any = None) -> None:
+    """Name the parts of the state after a step, and show them to whoever watches.
+
+    By these names drawings and reports know the state among all that a step computes. A tensor that has a name keeps
+    it, and one that the step was given and hands on, such as a parameter, is not renamed.
+
+    Args:
+        names: of the parts, ``("h", "c")``.
+        state: the parts, ``(N, size)``.
+        running: which rows have an element at this step, booleans ``(N,)`` on the host; ``None``: all.
+    """
+    for name, part in zip(names, state, strict=True):
+        if part.requires_grad and not part.is_leaf and part.name is None:
+            part.name = name
+    watcher = _watcher.get()
+    if watcher is not None:
+        watcher(names, state, running)
+
+
+@contextlib.contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Have ``watcher(names, state, running)`` called after every step that runs inside, in the scope of the step."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)

@@ -1,0 +1,247 @@
+"""The loop over layers and directions, and how they are connected."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import minigrad as mg
+from minigrad import nn
+
+from ..cells import Noise, Recurrence, State, Weights
+from ..cells.blame import blaming
+from ..cells.cell import parameter
+from ..cells.noise import Zones
+from ..cells.unroll import Run, Running, unroll
+from .fused import fused, why_not
+from .inputs import Sequences, arranged, silent
+from .options import Wiring
+from .path import Plan, inside_unrolled
+from .states import StateForm
+
+
+class Stack(nn.Module):
+    """Recurrences over sequences, in one or more layers and one or two directions.
+
+    Attributes:
+        fused: whether a sequence is one op (quick) or every op is recorded (to look at). The results are the same.
+    """
+
+    def __init__(
+        self,
+        input_size: int | None,
+        num_layers: int,
+        batch_first: bool,
+        dropout: float,
+        bidirectional: bool,
+        noise: Noise,
+        wiring: Wiring,
+    ) -> None:
+        super().__init__()
+        _check_dropout(type(self).__name__, dropout, num_layers)
+        self.input_size, self.num_layers, self.batch_first = input_size, num_layers, batch_first
+        self.dropout, self.bidirectional, self.noise, self.wiring = dropout, bidirectional, noise, wiring
+        self.fused = True
+
+    # ---- what a kind of stack tells of itself -------------------------------------------------------------------
+
+    @abstractmethod
+    def recurrence_of(self, layer: int, reverse: bool) -> Recurrence:
+        """The equations of one layer in one direction."""
+
+    @abstractmethod
+    def weights(self, layer: int, reverse: bool = False) -> Weights:
+        """What they use."""
+
+    @abstractmethod
+    def noise_of(self, layer: int, reverse: bool) -> Noise:
+        """Their regularisers."""
+
+    @abstractmethod
+    def sizes_of(self, layer: int, reverse: bool) -> tuple[int, ...]:
+        """The sizes of the parts of their state, that of the output first."""
+
+    # ---- layers and directions ----------------------------------------------------------------------------------
+
+    @property
+    def reverses(self) -> tuple[bool, ...]:
+        """The directions: whether each goes from the end."""
+        return (False, True) if self.bidirectional else (False,)
+
+    def places(self) -> Iterator[tuple[int, bool]]:
+        """All layers and directions, in the order in which they run and in which states stand."""
+        return ((layer, reverse) for layer in range(self.num_layers) for reverse in self.reverses)
+
+    def part(self, layer: int, reverse: bool) -> str:
+        """How one layer in one direction is called in scopes and plans."""
+        return f"layer{layer}" + (("", ".fwd"), ("", ".bwd"))[reverse][self.bidirectional]
+
+    def plan(self) -> list[Plan]:
+        """Which path each layer takes in each direction if it is called now, and why.
+
+        >>> from minigrad_rnn import LSTM
+        >>> LSTM(2, 3).plan()
+        [Plan(part='layer0', path='fused', reason='one op for the whole sequence')]
+        """
+        return [Plan(self.part(*place), *self._way(*place)) for place in self.places()]
+
+    def _way(self, layer: int, reverse: bool) -> tuple[str, str]:
+        if inside := inside_unrolled():
+            return "unrolled", f"every op is recorded: inside {inside}"
+        if not self.fused:
+            return "unrolled", "every op is recorded: fused is False"
+        lacks = why_not(self.recurrence_of(layer, reverse), self.noise_of(layer, reverse))
+        return ("unrolled", lacks) if lacks else ("fused", "one op for the whole sequence")
+
+    def run(self, input: Any, state: Any, lengths: Any, mask: Any, every: bool) -> tuple[Any, ...]:
+        """The outputs, the last state and, if asked for, the states of every step, in the forms that the user sees."""
+        sequences = arranged(type(self).__name__, input, self.input_size, self.batch_first, lengths, mask)
+        form = self._form()
+        batch = sequences.x.shape[1]
+        initial = self._initial(sequences) if state is None else form.split(state, batch, sequences.batched)
+        streams, runs = self._layers(sequences.x, initial, sequences.running, every)
+        if self.wiring.multiplies or self.noise.variational:
+            streams = [silent(stream, sequences.running) for stream in streams]
+        outputs = tuple([sequences.back(stream) for stream in streams])
+        output = outputs if self.wiring.merge_mode == "none" and self.bidirectional else outputs[0]
+        last = form.join([run.last for run in runs], sequences.batched)
+        if not every:
+            return output, last
+        return output, last, form.join([tuple(map(sequences.layout, run.states)) for run in runs])
+
+    def step(self, x: mg.Tensor, state: Any = None) -> tuple[Any, Any]:
+        """One step of a stream: the same as the whole sequence at once.
+
+        Args:
+            x: ``(N, input_size)`` or ``(input_size,)``.
+            state: what the step before returned.
+
+        Returns:
+            The output ``(N, features)`` or ``(features,)``, and the state to go on from.
+        """
+        if self.bidirectional:
+            raise mg.MinigradError(
+                f"{type(self).__name__}.step: a bidirectional layer reads a sequence from its end, which a stream does"
+                " not have yet"
+            )
+        dim = 1 if self.batch_first and x.ndim == 2 else 0
+        output, state = self(x.unsqueeze(dim), state)
+        return output.squeeze(dim), state
+
+    def _layers(
+        self, x: mg.Tensor, initial: list[State], running: Running | None, every: bool
+    ) -> tuple[list[mg.Tensor], list[Run]]:
+        """The loop over layers and directions. There is one stream of outputs, or two that are never merged."""
+        streams, runs = [x], list[Run]()
+        for layer in range(self.num_layers):
+            outputs = []
+            for reverse in self.reverses:
+                stream = streams[reverse % len(streams)]
+                with mg.scope(self.part(layer, reverse)):
+                    run = self._direction(layer, reverse, stream, initial[len(runs)], running, every)
+                outputs.append(run.output)
+                runs.append(run)
+            merged = self.wiring.merged(outputs) if self.bidirectional else outputs
+            streams = self._connected(layer, streams, merged)
+        mask = self.noise.draw_output(streams[0], self.training)
+        return streams if mask is None else [stream * mask for stream in streams], runs
+
+    def _direction(
+        self, layer: int, reverse: bool, x: mg.Tensor, state: State, running: Running | None, every: bool
+    ) -> Run:
+        w, noise = self.weights(layer, reverse), self.noise_of(layer, reverse)
+        zones: Zones = ()
+        if not noise.quiet:
+            masks = noise.draw(x, w, self.training)
+            zones = noise.zones(x, x.shape[:2], self.sizes_of(layer, reverse), self.training)
+            x, w = masks.on_input(x), masks.on(w)
+        path = fused if self._way(layer, reverse)[0] == "fused" else unroll
+        recurrence = self.recurrence_of(layer, reverse)
+        with blaming(recurrence, w, x):
+            return path(recurrence, x, state, w, zones, reverse, running, every)
+
+    def _connected(self, layer: int, before: list[mg.Tensor], after: list[mg.Tensor]) -> list[mg.Tensor]:
+        """What goes on to the next layer: with connections around this one, and dropout."""
+        if layer and self.wiring.residual:
+            after = [y + x for x, y in zip(before, after, strict=True)]
+        if layer and self.wiring.highway:
+            with mg.scope(f"highway{layer}"):
+                weight, bias = (getattr(self, f"{kind}_highway_l{layer}") for kind in ("weight", "bias"))
+                gates = [mg.linear(x, weight, bias).sigmoid() for x in before]
+                after = [x + t * (y - x) for t, x, y in zip(gates, before, after, strict=True)]
+        if self.dropout and layer < self.num_layers - 1:
+            after = [mg.dropout(y, self.dropout, self.training) for y in after]
+        return after
+
+    # ---- parameters and states of the stack itself --------------------------------------------------------------
+
+    def _outputs(self) -> list[int]:
+        """The number of features that each layer puts out."""
+        widths = 2 if self.bidirectional and self.wiring.merge_mode == "concat" else 1
+        return [self.output_of(layer) * widths for layer in range(self.num_layers)]
+
+    def output_of(self, layer: int) -> int:
+        """The number of features that one direction of a layer puts out."""
+        return self.sizes_of(layer, False)[0]
+
+    def _wire(self, device: Any, dtype: Any) -> None:
+        """Make the parameters that belong to no recurrence."""
+        outputs = self._outputs()
+        self.wiring.check(type(self).__name__, outputs)
+        if self.wiring.highway:
+            for layer, features in list(enumerate(outputs))[1:]:
+                setattr(self, f"weight_highway_l{layer}", parameter((features, features), device, dtype))
+                setattr(self, f"bias_highway_l{layer}", parameter((features,), device, dtype))
+        if self.wiring.learn_initial_state:
+            for place in self.places():
+                for name, size in zip(self.recurrence_of(*place).names, self.sizes_of(*place), strict=True):
+                    setattr(self, f"initial_{name}{suffix(*place)}", parameter((size,), device, dtype))
+
+    def _reset_wires(self) -> None:
+        """Draw those parameters anew."""
+        for name, weight in self.named_parameters():
+            if name.startswith("weight_highway"):
+                bound = len(weight) ** -0.5
+                nn.init.uniform_(weight, -bound, bound)
+            elif name.startswith("bias_highway"):
+                nn.init.constant_(weight, -1.0)
+            elif name.startswith("initial"):
+                nn.init.zeros_(weight)
+
+    def _initial(self, sequences: Sequences) -> list[State]:
+        """The state of each layer and direction where none is given."""
+        batch, device, dtype = sequences.x.shape[1], sequences.x.device, self.dtype
+        if self.wiring.learn_initial_state:
+            return [tuple([part.expand(batch, -1) for part in self._learned(*place)]) for place in self.places()]
+        sizes = [self.sizes_of(*place) for place in self.places()]
+        return [tuple([mg.zeros(batch, n, dtype=dtype, device=device) for n in parts]) for parts in sizes]
+
+    def _learned(self, layer: int, reverse: bool) -> list[mg.Tensor]:
+        names, end = self.recurrence_of(layer, reverse).names, suffix(layer, reverse)
+        return [getattr(self, f"initial_{name}{end}") for name in names]
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the parameters."""
+        return next((p.dtype for p in self.parameters()), mg.get_default_dtype())
+
+    def _form(self) -> StateForm:
+        places = list(self.places())
+        names = [self.recurrence_of(*place).names for place in places]
+        return StateForm(self, names, [self.sizes_of(*place) for place in places])
+
+
+def suffix(layer: int, reverse: bool) -> str:
+    """The end of the names of the parameters of one layer in one direction."""
+    return f"_l{layer}" + ("_reverse" if reverse else "")
+
+
+def _check_dropout(name: str, dropout: float, num_layers: int) -> None:
+    if not 0.0 <= dropout <= 1.0:
+        raise mg.MinigradError(f"{name}: dropout is a probability, from 0 to 1, not {dropout}")
+    if dropout and num_layers == 1:
+        warnings.warn(
+            f"{name}: dropout={dropout} acts between layers, and there is only one", UserWarning, stacklevel=5
+        )
