@@ -11,9 +11,24 @@ All of this is a few lines each on what :func:`minigrad.observe` offers: a call 
 ========================  =========================================================================================
 """
 
-from .anomaly import detect_anomaly
+from .anomaly import AnomalyError, detect_anomaly, detecting_anomalies
 from .costs import memory, profile
-from .flow import GradientFlow, gradient_flow
+from .flow import GradientFlow, gradient_flow, log_bar
+from .place import Places, path, place, places
 from .values import activations
 
-__all__ = ["GradientFlow", "activations", "detect_anomaly", "gradient_flow", "memory", "profile"]
+__all__ = [
+    "AnomalyError",
+    "GradientFlow",
+    "Places",
+    "activations",
+    "detect_anomaly",
+    "detecting_anomalies",
+    "gradient_flow",
+    "log_bar",
+    "memory",
+    "path",
+    "place",
+    "places",
+    "profile",
+]

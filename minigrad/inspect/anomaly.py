@@ -11,23 +11,38 @@ from .. import backend
 from ..context import current
 from ..edges import Joint
 from ..errors import GraphError
-from ..node import Handle, Node, user_line
+from ..node import Handle, Node, next_number, user_line
 from ..op import Event
 from .observer import Observer
+from .place import Places, places
+
+
+class AnomalyError(GraphError):
+    """What :func:`detect_anomaly` raises when an op has run. In backward it is a plain :class:`GraphError`.
+
+    Attributes:
+        places: the place in the model, see :func:`minigrad.inspect.places`.
+        bad: where in the output it is: booleans of its shape, an array on the host.
+    """
+
+    def __init__(self, message: str, places: Places, bad: Any) -> None:
+        super().__init__(message)
+        self.places, self.bad = places, bad
 
 
 class detect_anomaly(Observer):
     """Raise at the first op whose output, or whose gradient, has a NaN or an infinity in it.
 
     The error names op, source line, place in the model, the elements concerned, and the range of those inputs that the
-    op kept for its rules. NumPy's own warnings about such elements are silent inside. Checking waits for a GPU after
-    every op, so this is for hunting, not for training.
+    op kept for its rules. An op that only rearranges what it is given, such as a transposition, is not blamed. NumPy's
+    own warnings about such elements are silent inside. Checking waits for a GPU after every op, so this is for
+    hunting, not for training. Have forward and backward inside: what went wrong forward is found at its first op then.
 
     Args:
         inf: whether infinities are anomalies too; ``False`` for models that mask with ``-inf``.
 
     Raises:
-        GraphError: inside the block, from the op or from backward.
+        GraphError: inside the block, from backward, or as an :class:`AnomalyError` from the op.
 
     >>> import minigrad as mg
     >>> x = mg.tensor([1.0, 0.0], requires_grad=True)
@@ -43,8 +58,10 @@ class detect_anomaly(Observer):
         super().__init__()
         self._inf = inf
         self._quiet: list[Any] = []
+        self._since = 0
 
     def __enter__(self) -> Any:
+        self._since = next_number()
         self._quiet.append(numpy.errstate(all="ignore"))
         self._quiet[-1].__enter__()
         return super().__enter__()
@@ -55,23 +72,22 @@ class detect_anomaly(Observer):
 
     def see(self, event: Event) -> None:
         """Raise if something in the event is not finite."""
+        if event.phase == "forward" and event.op.views:
+            return
         for i, value in enumerate(event.arrays):
-            found = self._first_bad(value._data if isinstance(value, Handle) else value)
-            if found:
-                raise GraphError("\n".join(self._report(event, i, found)))
+            array = value._data if isinstance(value, Handle) else value
+            bad = self._bad(array)
+            if bad is not None:
+                message = "\n".join(self._report(event, i, _told(array, bad)))
+                raise AnomalyError(message, places(), bad) if event.phase == "forward" else GraphError(message)
 
-    def _first_bad(self, array: Any) -> str:
-        """What is wrong with an array, or nothing."""
+    def _bad(self, array: Any) -> Any:
+        """Where an array is not finite, on the host; ``None`` if it is nowhere."""
         if not backend.is_array(array) or array.dtype.kind != "f":
-            return ""
+            return None
         xp = backend.xp(array)
         bad = ~xp.isfinite(array) if self._inf else xp.isnan(array)
-        count = int(bad.sum())
-        if not count:
-            return ""
-        first = tuple(int(i) for i in numpy.unravel_index(int(bad.argmax()), array.shape)) if array.shape else ()
-        where = f"{count} of {array.size} elements, the first at {first}" if first else "its only element"
-        return f"has {array[first].item()} in it: {where}"
+        return backend.of(bad).to_host(bad) if bool(bad.any()) else None
 
     def _report(self, event: Event, position: int, found: str) -> Iterator[str]:
         op, node = event.op, event.node
@@ -90,8 +106,28 @@ class detect_anomaly(Observer):
         if node is not None:
             kept = {name: array for name, array in _kept(node).items() if name != "out" or event.phase != "forward"}
             yield from (f"  {name}  {_range(array)}" for name, array in kept.items())
+        if event.phase != "forward" and node is not None and node.seq < self._since:
+            yield "  hint: run the forward inside detect_anomaly() too: what went wrong there is found at its first op"
         if self._inf and " inf in " in found.replace("-inf", "inf"):
             yield "  hint: if the infinity is meant, as in a mask, use detect_anomaly(inf=False)"
+
+
+def detecting_anomalies() -> bool:
+    """Whether the code that is running now is inside :class:`detect_anomaly`.
+
+    For code that has a quick way and one in smaller steps: inside, the report should speak of the small steps.
+
+    >>> detecting_anomalies()
+    False
+    """
+    return any(isinstance(getattr(see, "__self__", None), detect_anomaly) for see in current().observers)
+
+
+def _told(array: Any, bad: Any) -> str:
+    """What is wrong with an array."""
+    first = tuple(int(i) for i in numpy.unravel_index(int(bad.argmax()), bad.shape)) if bad.shape else ()
+    where = f"{int(bad.sum())} of {bad.size} elements, the first at {first}" if first else "its only element"
+    return f"has {array[first].item()} in it: {where}"
 
 
 def _kept(node: Node) -> dict[str, Any]:

@@ -42,22 +42,26 @@ def _told(
 ) -> Iterator[str]:
     """Lines that say more of the place."""
     bad, place = error.bad, error.places
-    inside_step = any(step is not None for _, step in place[len(outer) :])
-    if inside_step or bad.ndim != 3:
+    if place[-1:] == (("input", None),):
+        place = place[:-1]
+    inner = place[len(outer) :]
+    if any(name for name, _ in inner):  # in the scope of one gate, or of something else
+        return
+    if inner or bad.ndim != 3:
         yield from _gates_told(bad, place, gates, rows)
         return
     steps = bad.any((1, 2)).nonzero()[0]
     first = int(steps[0])
-    more = f", and {len(steps) - 1} steps behind it" if len(steps) > 1 else ""
+    more = f", and {len(steps) - 1} more after it" if len(steps) > 1 else ""
     place = (*outer, ("", first))
-    yield from list(_gates_told(bad[first], place, gates, rows, more)) or [_place_told(place) + more]
+    named = list(_gates_told(bad[first], place, gates, rows, more)) if bad.shape[-1] == rows else []
+    yield from named or [_place_told(place) + more]
     if x is not None:
         yield from _input_told(x, first, bad[first].any(-1))
 
 
 def _gates_told(bad: Any, place: mg.inspect.Places, gates: tuple[str, ...], rows: int, more: str = "") -> Iterator[str]:
     """The gates, where the elements of several stand side by side."""
-    place = place[:-1] if place[-1:] == (("input", None),) else place
     size = rows // max(len(gates), 1)
     if not size or bad.shape[-1] == size or bad.shape[-1] % size:
         return

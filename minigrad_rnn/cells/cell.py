@@ -123,15 +123,16 @@ class Cell(nn.Module):
             w = w._replace(statistics=self.statistics.at(t))
         with blaming(recurrence, w):
             after = recurrence.advance(recurrence.project(masks.on_input(x), w), state, w)
-        after = mixed(self.noise.zones(x, (1, *batch), sizes, self.training), 0, after, state)
-        show(recurrence.parts, after[: len(recurrence.parts)])
+        zones = self.noise.zones(x, (1, *batch), sizes[: len(recurrence.zoned)], self.training)
+        after = mixed(zones, 0, after, state)
+        show(recurrence, after)
         return after
 
 
 def chosen(module: nn.Module, recurrence: type[Recurrence], options: dict[str, Any]) -> tuple[Recurrence, Noise]:
     """The recurrence and the noise that options ask for."""
     equations, noise = sorted_options(type(module).__name__, options, recurrence, Noise)
-    noise.check(type(module).__name__, equations.names)
+    noise.check(type(module).__name__, equations.zoned)
     return equations, noise
 
 

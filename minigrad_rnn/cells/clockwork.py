@@ -66,6 +66,7 @@ class ClockworkCell(nn.Module):
     """
 
     parts: ClassVar[tuple[str, ...]] = ("h", "t")
+    zoned: ClassVar[tuple[str, ...]] = ("h",)  # the count goes on where zoneout holds a unit
 
     period: mg.Tensor  # of each unit, (hidden_size,)
     sees: mg.Tensor | None  # which unit sees which, (hidden_size, hidden_size); None: every unit sees all

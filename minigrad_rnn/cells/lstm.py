@@ -111,7 +111,7 @@ class LSTMRecurrence(Recurrence):
         i, *f, g, o = arguments.chunk(self.gates, -1)
         see_i, *see_f, see_o = self._peepholes(w)
         i = self._gate("input_gate", i, see_i, c)
-        f = 1 - i if self.coupled else self._gate("forget_gate", f[0], see_f[0], c)
+        f = self._rest(i) if self.coupled else self._gate("forget_gate", f[0], see_f[0], c)
         with mg.scope("candidate"):
             g = NONLINEARITIES[self.nonlinearity].function(clipped(g, self.gate_clip))
         with mg.scope("cell"):
@@ -129,6 +129,12 @@ class LSTMRecurrence(Recurrence):
         with mg.scope(name):
             argument = argument if sees is None else argument + sees * c
             return NONLINEARITIES[self.gate_nonlinearity].function(clipped(argument, self.gate_clip))
+
+    @staticmethod
+    def _rest(i: Any) -> Any:
+        """The forget gate of coupled gates."""
+        with mg.scope("forget_gate"):
+            return 1 - i
 
     def _peepholes(self, w: Weights) -> tuple[Any, ...]:
         """What i, f and o see of the cell; the candidate sees nothing of it."""

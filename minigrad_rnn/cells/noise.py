@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import minigrad as mg
 
@@ -67,7 +67,7 @@ class Noise:
         for name, receivers in each.items():
             given = getattr(self, name)
             numbers = given if isinstance(given, (tuple, list)) else (given,)
-            if len(numbers) not in (1, len(receivers)) or not all(0.0 <= number <= 1.0 for number in numbers):
+            if len(numbers) not in (1, len(receivers)) or not all(map(_is_probability, numbers)):
                 raise mg.MinigradError(
                     f"{caller}: {name}={given!r} must be a probability, from 0 to 1, or one each for"
                     f" {', '.join(receivers)}"
@@ -99,7 +99,7 @@ class Noise:
         Args:
             like: dtype and device are taken from it.
             shape: ``(T, N)``, or ``(T,)`` without a batch.
-            sizes: of the parts of the state.
+            sizes: of the parts of the state that may be held.
             training: whether to draw.
 
         Returns:
@@ -110,6 +110,10 @@ class Noise:
         if not any(chances):
             return ()
         return tuple([_zone(p, like, shape, size, training) for p, size in zip(chances, sizes, strict=True)])
+
+
+def _is_probability(number: Any) -> bool:
+    return isinstance(number, (int, float)) and 0.0 <= number <= 1.0
 
 
 def _mask(like: mg.Tensor, shape: tuple[int, ...], p: float) -> mg.Tensor | None:
@@ -131,7 +135,8 @@ def mixed(zones: Zones, t: int, after: State, before: State) -> State:
     """The state after step ``t``, where some units may have stayed as they were."""
     if not zones:
         return after
-    return tuple([_mixed(zone, t, new, old) for zone, new, old in zip(zones, after, before, strict=True)])
+    held = [_mixed(zone, t, new, old) for zone, new, old in zip(zones, after, before, strict=False)]
+    return (*held, *after[len(zones) :])
 
 
 def _mixed(zone: mg.Tensor | None, t: int, new: mg.Tensor, old: mg.Tensor) -> mg.Tensor:

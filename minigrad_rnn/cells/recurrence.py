@@ -9,7 +9,7 @@ from typing import ClassVar
 import minigrad as mg
 
 from .initial import check_init
-from .norm import weighted
+from .norm import dropped, weighted
 from .weights import Shapes, Weights
 
 State = tuple[mg.Tensor, ...]
@@ -49,8 +49,12 @@ class Recurrence(ABC):
                 f"time_skips is a tuple of whole numbers of steps from 2, such as (2, 4), not {skips!r}; one step back"
                 " is what every recurrent network sees"
             )
-        if self.batch_norm < 0:
-            raise mg.MinigradError(f"batch_norm is a number of steps, or 0, not {self.batch_norm}")
+        if isinstance(self.batch_norm, bool) or not isinstance(self.batch_norm, int) or self.batch_norm < 0:
+            raise mg.MinigradError(
+                f"batch_norm is for how many steps statistics are kept, or 0, not {self.batch_norm!r}"
+            )
+        if self.batch_norm and getattr(self, "layer_norm", None):
+            raise mg.MinigradError("layer_norm and batch_norm normalise the same; choose one")
 
     def shapes(self, input_size: int, hidden_size: int, bias: bool, features: int) -> Shapes:
         """The parameters and their shapes; ``features`` is the size of h."""
@@ -77,6 +81,11 @@ class Recurrence(ABC):
         """Names of all parts of the state: those of the equations, and ``past`` if there are skips across time."""
         return (*self.parts, "past") if self.time_skips else self.parts
 
+    @property
+    def zoned(self) -> tuple[str, ...]:
+        """Names of the parts that zoneout may hold, the first of all; ``past`` remembers what they were."""
+        return self.parts
+
     def sizes(self, hidden_size: int, features: int) -> tuple[int, ...]:
         """The sizes of the parts of the state."""
         past = ((max(self.time_skips) - 1) * features,) if self.time_skips else ()
@@ -97,7 +106,7 @@ class Recurrence(ABC):
         *state_now, past = state
         size = state[0].shape[-1]
         with mg.scope("time_skips"):
-            seen = [past[..., (k - 2) * size : (k - 1) * size] for k in self.time_skips]
+            seen = [dropped(past[..., (k - 2) * size : (k - 1) * size], w) for k in self.time_skips]
             projected = projected + mg.linear(mg.concat(seen, -1), w.weight_skip)
         after = self.step(projected, tuple(state_now), w)
         return (*after, mg.concat([state[0], past[..., :-size]], -1))

@@ -17,9 +17,10 @@ class StepStatistics(nn.Module):
 
     Recurrent batch normalisation (Cooijmans et al. 2017): in training, :math:`(a - \mu_t) / \sqrt{\sigma_t^2 +
     \epsilon}` with mean and variance over the sequences that are running at step t, and the running values of that
-    step are moved towards them. In evaluation the running values are used; steps beyond the last that has some use
-    those of the last. Statistics that were pooled over steps would be wrong for the first ones, where the state is
-    still close to zeros.
+    step are moved towards them, unless it is one sequence only, which has no variance. In evaluation the running values
+    are used; steps beyond the last that has some use those of the last. Statistics that were pooled over steps would be
+    wrong for the first ones, where the state is still close to zeros. For the same reason steps are counted from where
+    a sequence begins for its direction: its end, for the one that goes backwards.
 
     Attributes:
         mean_ih, var_ih, ...: ``(steps, rows)``, for each thing that is normalised.
@@ -32,11 +33,11 @@ class StepStatistics(nn.Module):
             self.register_buffer(f"mean_{place}", mg.zeros(steps, count, device=device, dtype=dtype))
             self.register_buffer(f"var_{place}", mg.ones(steps, count, device=device, dtype=dtype))
 
-    def at(self, steps: slice | int, running: mg.Tensor | None = None) -> StatisticsAt:
+    def at(self, steps: range | int, running: mg.Tensor | None = None) -> StatisticsAt:
         """The statistics of one step, or of a range.
 
         Args:
-            steps: which.
+            steps: which; a range may go backwards.
             running: for each of them and each row of the batch, whether there is anything; ``(..., N, 1)``.
         """
         return StatisticsAt(self, steps, running)
@@ -49,7 +50,7 @@ class StepStatistics(nn.Module):
 class StatisticsAt:
     """Statistics of one step or of a range of steps."""
 
-    def __init__(self, statistics: StepStatistics, steps: slice | int, running: mg.Tensor | None) -> None:
+    def __init__(self, statistics: StepStatistics, steps: range | int, running: mg.Tensor | None) -> None:
         self.statistics, self.steps, self.running = statistics, steps, running
 
     def normalise(self, place: str, a: mg.Tensor) -> mg.Tensor:
@@ -63,33 +64,36 @@ class StatisticsAt:
                 f"batch_norm: in training a step is normalised over the batch, and this one has shape {a.shape}\n"
                 "  hint: give at least two sequences at once, or call eval()"
             )
-        mean, variance = self._moments(a)
-        self._move(means, mean)
-        self._move(variances, variance)
+        mean, variance, rate = self._moments(a)
+        self._move(means, mean, rate)
+        self._move(variances, variance, rate)
         return _standard(a, mean, variance)
 
-    def _moments(self, a: mg.Tensor) -> tuple[mg.Tensor, mg.Tensor]:
+    def _moments(self, a: mg.Tensor) -> tuple[mg.Tensor, mg.Tensor, Any]:
+        """Mean and variance, and how far the running values of each step are to move towards them."""
         if self.running is None:
-            return a.mean(-2, keepdim=True), a.var(-2, correction=0, keepdim=True)
+            return a.mean(-2, keepdim=True), a.var(-2, correction=0, keepdim=True), MOMENTUM
         counted = self.running.to(dtype=a.dtype)
-        count = mg.clamp(counted.sum(-2, keepdim=True), 1.0)
+        count = counted.sum(-2, keepdim=True)
+        several, count = count > 1, mg.clamp(count, 1.0)
         mean = (a * counted).sum(-2, keepdim=True) / count
-        return mean, ((a - mean).square() * counted).sum(-2, keepdim=True) / count
+        variance = ((a - mean).square() * counted).sum(-2, keepdim=True) / count
+        return mean, variance, several.to(dtype=a.dtype).data.reshape(-1, 1) * MOMENTUM
 
     def _known(self) -> Any:
         """The steps as indices, those beyond the last as the last."""
         last = self.statistics.steps - 1
         if isinstance(self.steps, int):
             return min(self.steps, last)
-        return [min(t, last) for t in range(self.steps.start, self.steps.stop)]
+        return [min(t, last) for t in self.steps]
 
-    def _move(self, running: mg.Tensor, now: mg.Tensor) -> None:
+    def _move(self, running: mg.Tensor, now: mg.Tensor, rate: Any) -> None:
         """Move the running values towards those of now; steps beyond the last leave none."""
-        steps = slice(self.steps, self.steps + 1) if isinstance(self.steps, int) else self.steps
-        start, stop = steps.start, min(steps.stop, self.statistics.steps)
-        if start < stop:
-            values = now.data.reshape(-1, now.shape[-1])[: stop - start]
-            running.data[start:stop] += MOMENTUM * (values - running.data[start:stop])
+        steps = [self.steps] if isinstance(self.steps, int) else self.steps
+        places = [place for place, t in enumerate(steps) if t < self.statistics.steps]
+        if places:
+            change = rate * (now.data.reshape(-1, now.shape[-1]) - running.data[self._known()])
+            running.data[[steps[place] for place in places]] += change[places]
 
 
 def _standard(a: mg.Tensor, mean: mg.Tensor, variance: mg.Tensor) -> mg.Tensor:

@@ -56,16 +56,22 @@ def unroll(
         every: whether to return the states of every step too; zeros where there is no element.
     """
     steps = x.shape[0]
+    if running is not None and w.statistics is not None:
+        places = numpy.argsort(running if reverse else ~running, 0, kind="stable")
+        lined_up = numpy.take_along_axis(running, places, 0)
+        if not numpy.array_equal(lined_up, running):
+            return _lined_up(places, recurrence, x, state, w, zones, reverse, lined_up, every)
+    steps_before = range(steps)[::-1] if reverse else range(steps)
     rows = None if running is None else mg.tensor(running, device=x.device).unsqueeze(-1)
     if rows is not None:
         x = mg.where(rows, x, 0.0)
-    inputs = list(enumerate(recurrence.project(x, _at(w, slice(0, steps), rows)).unbind()))
+    inputs = list(enumerate(recurrence.project(x, _at(w, steps_before, rows)).unbind()))
     outputs, states = [], []
     for t, projected in reversed(inputs) if reverse else inputs:
         with mg.scope(step=t):
             here = None if rows is None else rows[t]
-            after = mixed(zones, t, recurrence.advance(projected, state, _at(w, t, here)), state)
-            show(recurrence.parts, after[: len(recurrence.parts)], None if running is None else running[t])
+            after = mixed(zones, t, recurrence.advance(projected, state, _at(w, steps_before[t], here)), state)
+            show(recurrence, after, None if running is None else running[t])
             outputs.append(_shown(recurrence.output(after), here))
             if every:
                 states.append([_shown(part, here) for part in after])
@@ -78,7 +84,29 @@ def unroll(
     return Run(mg.stack(outputs[order]), state, together)
 
 
-def _at(w: Weights, steps: slice | int, rows: mg.Tensor | None) -> Weights:
+def _lined_up(
+    places: Any,
+    recurrence: Recurrence,
+    x: mg.Tensor,
+    state: State,
+    w: Weights,
+    zones: Zones,
+    reverse: bool,
+    running: Running,
+    every: bool,
+) -> Run:
+    """:func:`unroll` with the elements of each row, whose ``places`` these are, where the direction begins.
+
+    Statistics are about steps: the k-th is the k-th of every row, not what stands at one place in all of them.
+    """
+    there, back = (mg.tensor(index, device=x.device) for index in (places, numpy.argsort(places, 0)))
+    row = mg.arange(x.shape[1], device=x.device)
+    zones = tuple([zone[there, row] if zone is not None and zone.ndim else zone for zone in zones])
+    run = unroll(recurrence, x[there, row], state, w, zones, reverse, running, every)
+    return Run(run.output[back, row], run.last, tuple([part[back, row] for part in run.states]))
+
+
+def _at(w: Weights, steps: range | int, rows: mg.Tensor | None) -> Weights:
     """The weights with the statistics of some steps."""
     return w if w.statistics is None else w._replace(statistics=w.statistics.at(steps, rows))
 

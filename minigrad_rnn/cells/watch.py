@@ -9,22 +9,27 @@ from typing import Any
 
 import minigrad as mg
 
+from .recurrence import Recurrence, State
+
 Watcher = Callable[[Sequence[str], Sequence[mg.Tensor], Any], None]
 
 _watcher: ContextVar[Watcher | None] = ContextVar("minigrad_rnn_watcher", default=None)
 
 
-def show(names: Sequence[str], state: Sequence[mg.Tensor], running: Any = None) -> None:
+def show(recurrence: Recurrence, state: State, running: Any = None) -> None:
     """Name the parts of the state after a step, and show them to whoever watches.
 
     By these names drawings and reports know the state among all that a step computes. A tensor that has a name keeps
-    it, and one that the step was given and hands on, such as a parameter, is not renamed.
+    it, and one that the step was given and hands on, such as a parameter, is not renamed. What a recurrence with skips
+    across time remembers of the past is left out: it is all in the states before.
 
     Args:
-        names: of the parts, ``("h", "c")``.
+        recurrence: tells the names.
         state: the parts, ``(N, size)``.
         running: which rows have an element at this step, booleans ``(N,)`` on the host; ``None``: all.
     """
+    parts = len(state) - bool(recurrence.time_skips)
+    names, state = recurrence.names[:parts], state[:parts]
     for name, part in zip(names, state, strict=True):
         if part.requires_grad and not part.is_leaf and part.name is None:
             part.name = name

@@ -35,14 +35,14 @@ class PartCount(NamedTuple):
     Attributes:
         part: path of the module; of a recurrent layer the path that scopes have, ``lstm.layer0.bwd``.
         kind: ``"input weights"``, ``"recurrent weights"``, ``"biases"`` ..., or the parameter's own name.
-        count: how many numbers.
+        size: how many numbers.
         trainable: how many of them ask for a gradient.
         names: of the parameters.
     """
 
     part: str
     kind: str
-    count: int
+    size: int
     trainable: int
     names: tuple[str, ...]
 
@@ -60,7 +60,7 @@ class ParameterCount:
     @property
     def total(self) -> int:
         """All of them."""
-        return sum(row.count for row in self.rows)
+        return sum(row.size for row in self.rows)
 
     @property
     def trainable(self) -> int:
@@ -78,7 +78,7 @@ class ParameterCount:
     def _by(self, what: str) -> dict[str, int]:
         counts: dict[str, int] = {}
         for row in self.rows:
-            counts[getattr(row, what)] = counts.get(getattr(row, what), 0) + row.count
+            counts[getattr(row, what)] = counts.get(getattr(row, what), 0) + row.size
         return counts
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,9 +89,9 @@ class ParameterCount:
         """The table."""
         table: list[tuple[Any, ...]] = [("part", "kind", "parameters", "share", "")]
         for row in self.rows:
-            frozen = row.count - row.trainable
-            note = "frozen" if frozen == row.count else f"{frozen:,} frozen" if frozen else ""
-            table.append((row.part or "-", row.kind, f"{row.count:,}", f"{row.count / max(self.total, 1):.1%}", note))
+            frozen = row.size - row.trainable
+            note = "frozen" if frozen == row.size else f"{frozen:,} frozen" if frozen else ""
+            table.append((row.part or "-", row.kind, f"{row.size:,}", f"{row.size / max(self.total, 1):.1%}", note))
         frozen = self.total - self.trainable
         table.append(("total", "", f"{self.total:,}", "", f"{frozen:,} frozen" if frozen else ""))
         return align(table, right=(2, 3))
@@ -108,10 +108,10 @@ def count_parameters(model: mg.nn.Module) -> ParameterCount:
     >>> from minigrad_rnn import LSTM
     >>> print(count_parameters(LSTM(3, 5)))
     part    kind               parameters  share
-    layer0  input weights              60  27.3%
-    layer0  recurrent weights         100  45.5%
-    layer0  biases                     40  18.2%
-    total                             220
+    layer0  input weights              60  30.0%
+    layer0  recurrent weights         100  50.0%
+    layer0  biases                     40  20.0%
+    total                             200
     """
     if not isinstance(model, mg.nn.Module):
         raise TypeError(f"count_parameters takes a module, not {type(model).__name__}")

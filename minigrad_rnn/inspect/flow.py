@@ -133,12 +133,12 @@ class StepFlow:
             return
         largest = max(line.norms)
         peak = line.steps[line.norms.index(largest)]
-        entering = max(line.near for line in self.lines)
+        entering = max((line.near for line in self.lines if math.isfinite(line.near)), default=math.inf)
         if not largest:
             yield Flag("no gradient", line.label, "it is zero at every step")
         elif line.far < self.vanishing * largest:
-            end = line.steps[-1 if line.reverse else 0]
-            yield Flag("vanishing", line.label, f"‖g‖ falls from {largest:.2g} at t={peak} to {line.far:.2g} at t={end}")
+            end = f"{line.far:.2g} at t={line.steps[-1 if line.reverse else 0]}"
+            yield Flag("vanishing", line.label, f"‖g‖ falls from {largest:.2g} at t={peak} to {end}")
         elif largest > self.exploding * entering:
             yield Flag("exploding", line.label, f"‖g‖ grows from {entering:.2g} to {largest:.2g} at t={peak}")
 
@@ -190,8 +190,8 @@ class StepFlow:
 def gradient_flow(
     loss: mg.Tensor | Callable[[], mg.Tensor],
     model: mg.nn.Module | None = None,
-    gradient: Any = None,
     *,
+    gradient: Any = None,
     vanishing: float = VANISHING,
     exploding: float = EXPLODING,
 ) -> StepFlow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,9 +13,11 @@ from minigrad.graph import align
 
 from ..cells.watch import watching
 from ..layers.path import unrolled
+from ..layers.stack import Stack
 
 Array = numpy.ndarray[Any, Any]
 Position = tuple[int, ...]
+_CELL = re.compile(r"^(backward_)?cells\[\d+\](\.|$)")  # what a layer of any cell calls it
 
 
 class GateTrace(Mapping[tuple[str, str], Array]):
@@ -66,7 +69,8 @@ def gate_trace(layer: Callable[..., Any], *args: Any, **kwargs: Any) -> GateTrac
     What is noted is all that runs in a named scope inside a time step, and the parts of the state: for an LSTM
     ``input_gate``, ``forget_gate``, ``candidate``, ``output_gate``, ``cell``, and ``h``, ``c``; for a GRU
     ``reset_gate``, ``update_gate``, ``candidate``, and ``h``. In a cell of one's own,
-    ``with mg.scope("my_gate"): ...`` adds a gate; its value is that of the last op inside.
+    ``with mg.scope("my_gate"): ...`` adds a gate; its value is that of the last op inside. What runs in a scope
+    ``input``, the part of the input in all gates together, is left out.
 
     Args:
         layer: a layer, a cell (which takes one step: T is 1), or a model that holds some.
@@ -95,7 +99,7 @@ def gate_trace(layer: Callable[..., Any], *args: Any, **kwargs: Any) -> GateTrac
     recorder = _Recorder(len(mg.inspect.places()) + isinstance(layer, mg.nn.Module))
     with mg.no_grad(), unrolled(), mg.observe(recorder.see), watching(recorder.show):
         result = layer(*args, **kwargs)
-    arrays = recorder.arrays()
+    arrays = recorder.arrays(only_steps=isinstance(layer, Stack))
     if not arrays:
         raise mg.MinigradError(
             f"gate_trace: nothing in {type(layer).__name__} ran in a scope inside a time step\n"
@@ -111,6 +115,7 @@ class _Recorder:
         self.depth = depth
         self.found: dict[tuple[str, str], dict[Position, Any]] = {}
         self.running: dict[tuple[str, Position], Array] = {}
+        self.layers: set[str] = set()  # places that have a state of their own
 
     def see(self, event: Any) -> None:
         """Note the result of an op under every scope inside the step."""
@@ -126,6 +131,8 @@ class _Recorder:
             self._note(place, mg.inspect.place((*inner, (name, None))), position, part.data)
         if running is not None:
             self.running[place, position] = running
+        if position and not inner:
+            self.layers.add(place)
 
     def _here(self) -> tuple[str, Position, mg.inspect.Places]:
         """The place up to the innermost step, the steps, and what is inside the step."""
@@ -135,20 +142,22 @@ class _Recorder:
         return mg.inspect.place(places[:last]), position, places[last:]
 
     def _note(self, place: str, name: str, position: Position, array: Any) -> None:
-        if name and array.dtype.kind == "f" and not (not position and name == "input"):
+        if name and array.dtype.kind == "f" and name.rpartition(".")[2] != "input":
             self.found.setdefault((place, name), {})[position] = array
 
-    def arrays(self) -> dict[tuple[str, str], Array]:
-        """All that was noted, with NaN where nothing ran."""
-        stepped = any(position for found in self.found.values() for position in found)
+    def arrays(self, only_steps: bool) -> dict[tuple[str, str], Array]:
+        """All that was noted, with NaN where nothing ran; outside of steps only if there are none, as in a cell."""
+        stepped = only_steps or any(position for found in self.found.values() for position in found)
         positions: dict[str, set[Position]] = {}
         for (place, _), found in self.found.items():
             positions.setdefault(place, set()).update(found)
-        return {
-            (place, name): self._stacked(place, found, sorted(positions[place]))
-            for (place, name), found in self.found.items()
-            if (not stepped or all(found)) and len({array.shape for array in found.values()}) == 1
-        }
+        stacked: dict[tuple[str, str], Array] = {}
+        for (place, name), found in self.found.items():
+            short = _CELL.sub("", name, count=1) if place in self.layers else name
+            alike = len({array.shape for array in found.values()}) == 1
+            if short and alike and (not stepped or all(found)):
+                stacked.setdefault((place, short), self._stacked(place, found, sorted(positions[place])))
+        return stacked
 
     def _stacked(self, place: str, found: dict[Position, Any], positions: list[Position]) -> Array:
         shape, dtype = next((array.shape, array.dtype) for array in found.values())

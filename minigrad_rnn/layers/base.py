@@ -44,11 +44,11 @@ class RecurrentBase(Stack):
     ) -> None:
         name = type(self).__name__
         recurrence, noise, wiring = sorted_options(name, options, self.kind, Noise, Wiring)
-        noise.check(name, recurrence.names)
+        noise.check(name, recurrence.zoned)
         several = isinstance(hidden_size, Sequence)
         self.hidden_sizes = tuple(hidden_size) if isinstance(hidden_size, Sequence) else (hidden_size,) * num_layers
         super().__init__(input_size, len(self.hidden_sizes), batch_first, dropout, bidirectional, noise, wiring)
-        check_sizes(self, input_size=input_size, num_layers=num_layers, hidden_size=min(self.hidden_sizes, default=1))
+        check_sizes(self, input_size=input_size, num_layers=num_layers, hidden_size=min(self.hidden_sizes, default=0))
         if several and num_layers not in (1, len(self.hidden_sizes)):
             raise mg.ShapeError(f"{name}: {len(self.hidden_sizes)} hidden sizes for num_layers={num_layers}")
         self.hidden_size = hidden_size if several else self.hidden_sizes[0]

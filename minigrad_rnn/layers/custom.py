@@ -35,6 +35,11 @@ class CellRecurrence(Recurrence):
         """What the cell says its parts are; one, h, if it says nothing."""
         return tuple(getattr(self.cell, "parts", ("h",)))
 
+    @property
+    def zoned(self) -> tuple[str, ...]:
+        """What the cell says of them; all if it says nothing."""
+        return tuple(getattr(self.cell, "zoned", self.names))
+
     def sizes(self, hidden_size: int, features: int) -> tuple[int, ...]:  # noqa: ARG002
         """What the cell says; ``hidden_size`` for all parts if it says nothing."""
         return tuple(getattr(self.cell, "sizes", (hidden_size,) * len(self.names)))
@@ -125,7 +130,7 @@ class RecurrentLayer(Stack):
         self.cells = nn.ModuleList(rows[0])
         self.backward_cells = nn.ModuleList(rows[1]) if self.bidirectional else None
         for place in self.places():
-            noise.check(name, self.recurrence_of(*place).names)
+            noise.check(name, self.recurrence_of(*place).zoned)
             if noise.hidden and not isinstance(self._cell(*place), Cell):
                 raise mg.MinigradError(
                     f"{name}: what happens inside {type(self._cell(*place)).__name__} is its own; variational dropout"

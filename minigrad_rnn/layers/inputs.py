@@ -69,7 +69,8 @@ def silent(x: mg.Tensor, running: Running | None) -> mg.Tensor:
     """``(T, N, features)`` with zeros where there is no element; neither NaN there nor its gradient goes on."""
     if running is None:
         return x
-    return mg.where(mg.tensor(running, device=x.device).unsqueeze(-1), x, 0.0)
+    silenced: mg.Tensor = mg.where(mg.tensor(running, device=x.device).unsqueeze(-1), x, 0.0)
+    return silenced
 
 
 def alive(lengths: Any, steps: int) -> Running:

@@ -70,6 +70,11 @@ class Stack(nn.Module):
         """The directions: whether each goes from the end."""
         return (False, True) if self.bidirectional else (False,)
 
+    @property
+    def _streams(self) -> tuple[bool, ...]:
+        """What goes from layer to layer: one sequence of outputs, or that of each direction if they are not merged."""
+        return self.reverses if self.wiring.merge_mode == "none" else (False,)
+
     def places(self) -> Iterator[tuple[int, bool]]:
         """All layers and directions, in the order in which they run and in which states stand."""
         return ((layer, reverse) for layer in range(self.num_layers) for reverse in self.reverses)
@@ -126,6 +131,11 @@ class Stack(nn.Module):
                 f"{type(self).__name__}.step: a bidirectional layer reads a sequence from its end, which a stream does"
                 " not have yet"
             )
+        if any(self.recurrence_of(*place).batch_norm for place in self.places()):
+            raise mg.MinigradError(
+                f"{type(self).__name__}.step: batch_norm has statistics of its own for every step, and a stream does"
+                " not say at which step it is\n  hint: a cell can be told: forward(x, state, t=...)"
+            )
         dim = 1 if self.batch_first and x.ndim == 2 else 0
         output, state = self(x.unsqueeze(dim), state)
         return output.squeeze(dim), state
@@ -145,20 +155,21 @@ class Stack(nn.Module):
                 runs.append(run)
             merged = self.wiring.merged(outputs) if self.bidirectional else outputs
             streams = self._connected(layer, streams, merged)
-        mask = self.noise.draw_output(streams[0], self.training)
-        return streams if mask is None else [stream * mask for stream in streams], runs
+        noises = [self.noise_of(self.num_layers - 1, reverse) for reverse in self._streams]
+        masks = [noise.draw_output(y, self.training) for noise, y in zip(noises, streams, strict=True)]
+        return [y if mask is None else y * mask for y, mask in zip(streams, masks, strict=True)], runs
 
     def _direction(
         self, layer: int, reverse: bool, x: mg.Tensor, state: State, running: Running | None, every: bool
     ) -> Run:
-        w, noise = self.weights(layer, reverse), self.noise_of(layer, reverse)
+        recurrence, w = self.recurrence_of(layer, reverse), self.weights(layer, reverse)
+        noise = self.noise_of(layer, reverse)
         zones: Zones = ()
         if not noise.quiet:
             masks = noise.draw(x, w, self.training)
-            zones = noise.zones(x, x.shape[:2], self.sizes_of(layer, reverse), self.training)
-            x, w = masks.on_input(x), masks.on(w)
+            zones = noise.zones(x, x.shape[:2], self.sizes_of(layer, reverse)[: len(recurrence.zoned)], self.training)
+            x, w = masks.on_input(x if masks.input is None else silent(x, running)), masks.on(w)
         path = fused if self._way(layer, reverse)[0] == "fused" else unroll
-        recurrence = self.recurrence_of(layer, reverse)
         with blaming(recurrence, w, x):
             return path(recurrence, x, state, w, zones, reverse, running, every)
 
@@ -168,12 +179,17 @@ class Stack(nn.Module):
             after = [y + x for x, y in zip(before, after, strict=True)]
         if layer and self.wiring.highway:
             with mg.scope(f"highway{layer}"):
-                weight, bias = (getattr(self, f"{kind}_highway_l{layer}") for kind in ("weight", "bias"))
-                gates = [mg.linear(x, weight, bias).sigmoid() for x in before]
-                after = [x + t * (y - x) for t, x, y in zip(gates, before, after, strict=True)]
+                after = [
+                    self._gated(suffix(layer, reverse), x, y)
+                    for reverse, x, y in zip(self._streams, before, after, strict=True)
+                ]
         if self.dropout and layer < self.num_layers - 1:
             after = [mg.dropout(y, self.dropout, self.training) for y in after]
         return after
+
+    def _gated(self, end: str, x: mg.Tensor, y: mg.Tensor) -> mg.Tensor:
+        weight, bias = (getattr(self, f"{kind}_highway{end}") for kind in ("weight", "bias"))
+        return x + mg.linear(x, weight, bias).sigmoid() * (y - x)
 
     # ---- parameters and states of the stack itself --------------------------------------------------------------
 
@@ -192,8 +208,9 @@ class Stack(nn.Module):
         self.wiring.check(type(self).__name__, outputs)
         if self.wiring.highway:
             for layer, features in list(enumerate(outputs))[1:]:
-                setattr(self, f"weight_highway_l{layer}", parameter((features, features), device, dtype))
-                setattr(self, f"bias_highway_l{layer}", parameter((features,), device, dtype))
+                for end in [suffix(layer, reverse) for reverse in self._streams]:
+                    setattr(self, f"weight_highway{end}", parameter((features, features), device, dtype))
+                    setattr(self, f"bias_highway{end}", parameter((features,), device, dtype))
         if self.wiring.learn_initial_state:
             for place in self.places():
                 for name, size in zip(self.recurrence_of(*place).names, self.sizes_of(*place), strict=True):

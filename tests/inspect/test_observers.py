@@ -225,3 +225,73 @@ def test_graph_waits_for_the_device_only_for_gradients(cuda):
         mg.graph(y).to_json()
     with cuda.waits(1):
         mg.graph(y, grads=True)
+
+
+def test_gradient_flow_tells_which_parameters_are_outside_the_graph():
+    model = mg.nn.Sequential(mg.nn.Linear(2, 2), mg.nn.Linear(2, 1, bias=False))
+    model[0].bias.requires_grad = False
+    flow = mg.inspect.gradient_flow(model[0](mg.ones(1, 2)).sum(), model=model)
+    assert flow.parameters == {"0.weight": pytest.approx(2.0), "1.weight": None}
+    assert flow.outside() == ["1.weight"]
+    assert str(flow).endswith("outside the graph: 1.weight")
+    assert mg.inspect.gradient_flow(leaf([1.0]) * 2).parameters == {}
+    with pytest.raises(TypeError, match="model is a module, not list"):
+        mg.inspect.gradient_flow(leaf([1.0]) * 2, model=[])
+
+
+def test_gradient_flow_of_a_freed_graph_says_what_to_do():
+    y = leaf([1.0]) * 2
+    y.backward()
+    with pytest.raises(mg.GraphError, match=r"freed by the backward at test_observers.py:\d+\n  hint: call grad"):
+        mg.inspect.gradient_flow(y)
+
+
+def test_log_bar_of_numbers_alike_is_full():
+    assert mg.inspect.log_bar(2.0, [2.0, 2.0], width=3) == "███"
+    assert mg.inspect.log_bar(math.nan, []) == "not finite"
+    assert mg.inspect.log_bar(0.0, []) == "0"
+
+
+def test_anomaly_as_data():
+    with pytest.raises(mg.inspect.AnomalyError) as caught, mg.inspect.detect_anomaly(), mg.scope("encoder", step=2):
+        leaf([1.0, -1.0, 4.0]).log()
+    assert caught.value.places == (("encoder", 2),)
+    assert mg.inspect.path(caught.value.places) == "encoder/t=2"
+    assert caught.value.bad.tolist() == [False, True, False]
+    assert isinstance(caught.value, mg.GraphError)
+
+
+def test_anomaly_is_not_blamed_on_ops_that_rearrange():
+    x = leaf([[1.0, math.nan]])
+    with mg.inspect.detect_anomaly():
+        a, b = x.T.reshape(2).chunk(2)
+        assert a.item() == 1.0
+        with pytest.raises(mg.GraphError, match="the output of mul has nan"):
+            b * 2
+
+
+def test_anomaly_of_a_forward_outside_says_to_have_it_inside():
+    y = leaf([4.0, 0.0]).sqrt().sum()
+    with mg.inspect.detect_anomaly(), pytest.raises(mg.GraphError, match="hint: run the forward inside detect_an"):
+        y.backward()
+    with mg.inspect.detect_anomaly(), pytest.raises(mg.GraphError) as caught:
+        leaf([4.0, 0.0]).sqrt().sum().backward()
+    assert "run the forward" not in str(caught.value)
+
+
+def test_whether_anomalies_are_being_detected():
+    seen = []
+    with mg.inspect.detect_anomaly(), mg.inspect.profile():
+        seen.append(mg.inspect.detecting_anomalies())
+    with mg.observe(lambda event: None), mg.inspect.profile():
+        seen.append(mg.inspect.detecting_anomalies())
+    assert seen == [True, False]
+
+
+def test_places_of_the_running_code():
+    assert mg.inspect.places() == ()
+    assert mg.inspect.path(()) == mg.inspect.place(()) == ""
+    with mg.scope("a"), mg.scope("[0]", step=1), mg.scope("b"):
+        places = mg.inspect.places()
+    assert mg.inspect.path(places) == "a[0]/t=1/b"
+    assert mg.inspect.place(places) == "a[0].b"
