@@ -78,6 +78,7 @@ def propagate(  # noqa: PLR0915 - one loop, with nothing called that need not be
                 edges = _watched(observers, node, g, edges)
             if node.seq < Leaf.last_change:
                 _check_unchanged(node)
+            fresh = node.op.fresh and not create_graph and not observers  # type: ignore[union-attr]
             for source, rule, kept in edges:
                 if wanted is not None and source not in wanted:
                     continue
@@ -90,6 +91,8 @@ def propagate(  # noqa: PLR0915 - one loop, with nothing called that need not be
                     part = cast(part, source.dtype)
                 if source not in grads:  # the first to arrive is borrowed: it may be somebody else's array
                     grads[source] = part
+                    if fresh:
+                        owned.add(source)
                     if source.op is not None:
                         heappush(heap, (-source.seq, source))
                 elif source in owned:

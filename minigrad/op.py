@@ -22,6 +22,7 @@ class Op:
         defaults: parameters and their default values (``inspect.Parameter.empty`` where one must be given).
         rules: for each input its rule, or ``None`` where the op is not differentiable in it.
         joint: one rule for all inputs, returning a tuple, or ``None``.
+        fresh: whether what the joint rule returns is in memory of its own.
         keeps: for each rule, what it keeps, by name.
         getters: for each rule, what picks these values out of those of a call.
         mixing: for each input, whether it must agree in dtype with the others.
@@ -50,6 +51,7 @@ class Op:
         self.outputs, self.broadcasts, self.views = outputs, broadcasts, views
         self.rules: list[Rule | None] = [None] * len(self.inputs)
         self.joint: Rule | None = None
+        self.fresh = False
         self.keeps: dict[Rule, tuple[str, ...]] = {}
         self.mixing = [True] * len(self.inputs)
         self.simple = not (self.defaults or self.variadic or outputs or any(self.optional)) and len(self.inputs) < 3

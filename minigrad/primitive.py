@@ -81,17 +81,22 @@ def defvjp(function: Callable[..., Any], /, **rules: Rule | None) -> None:
     op.mixing = [rule is not None for rule in op.rules]
 
 
-def defvjp_joint(function: Callable[..., Any], /) -> Callable[[F], F]:
+def defvjp_joint(function: Callable[..., Any], /, *, fresh: bool = False) -> Callable[[F], F]:
     """Declare one rule for all inputs at once: it returns a tuple with a gradient, or ``None``, for each input.
 
     Among the names of what it keeps it may list ``needs``: a tuple of booleans, which inputs need a gradient.
+
+    Args:
+        function: the op.
+        fresh: promise that every gradient is in memory of its own, which nothing else uses. Then it need not be
+            copied before others are added to it, or before it becomes the ``grad`` of a leaf.
     """
 
     def declare(rule: F) -> F:
         op: Op = function.op  # type: ignore[attr-defined]
         if plain_call(op) is not None:
             raise ValueError(f"{op.name}: an op of this signature has a rule for each input, declared with defvjp")
-        op.joint = rule
+        op.joint, op.fresh = rule, fresh
         op.getters[0] = op.declare(rule)
         return rule
 

@@ -346,3 +346,25 @@ def test_a_rule_on_arrays_only_is_found() -> None:
     mg.defvjp(first_order, x=lambda g, x: g * 2 * mg.tensor(x).data)
     with pytest.raises(mg.CheckError, match="clause 'gradient of the gradient'"):
         check_op(first_order)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_what_a_rule_promises_to_be_fresh_is_not_copied(scratch_ops, fresh):
+    made = []
+
+    @mg.primitive
+    def doubled(x, y, /, factor=2.0):
+        return (x + y) * factor
+
+    @mg.defvjp_joint(doubled, fresh=fresh)
+    def rule(g, factor):
+        made.append((g * factor, g * factor))
+        return made[-1]
+
+    x, y = mg.ones(3, requires_grad=True), mg.ones(3, requires_grad=True)
+    doubled(x, y).sum().backward()
+    assert np.shares_memory(x.grad.data, made[0][0]) == fresh
+    assert not np.shares_memory(x.grad.data, y.grad.data)
+    (doubled(x, y) + doubled(x, x)).sum().backward()
+    assert x.grad.tolist() == [8.0] * 3
+    assert y.grad.tolist() == [4.0] * 3
