@@ -5,9 +5,23 @@ gates of an LSTM are in the order i, f, c, o, those of a GRU in the order z, r, 
 :math:`h_t = z_t \odot h_{t-1} + (1 - z_t) \odot \tilde h_t`. There is one bias, except in a GRU with ``reset_after``,
 where the two cannot be merged and stand in one array of two rows.
 
-(Keras 3, ``keras/src/layers/rnn``.) Weights do not tell the activations: Keras before 2.3 computed gates with a hard
-sigmoid, :math:`0.2 x + 0.5` within 0 and 1, where a layer here computes a sigmoid unless told otherwise. A layer with
-``go_backwards`` has the same weights, and reads the sequence reversed: see :func:`~minigrad_rnn.reverse_by_length`.
+What a layer computes besides stands in its ``get_config()``.
+
+=========================  ========================================================================================
+in the config              option of a layer here
+=========================  ========================================================================================
+``activation``             ``nonlinearity``; of an LSTM ``output_nonlinearity`` too
+``recurrent_activation``   ``gate_nonlinearity``; ``"hard_sigmoid"`` is ``"hardsigmoid"``, :math:`x/6 + 1/2`, since
+                           Keras 3, but was ``"hardsigmoid_onnx"``, :math:`0.2 x + 1/2`, before; no config tells
+``reset_after``            ``reset_after``
+``dropout`` and            ``variational``, for inputs and h: one mask for a sequence. (With ``recurrent_dropout`` Keras
+``recurrent_dropout``      draws one for each gate.)
+``merge_mode``             ``merge_mode``, ``None`` being ``"none"``
+``go_backwards``           none: the weights are those of a layer that reads x reversed, see
+                           :func:`~minigrad_rnn.reverse_by_length`
+=========================  ========================================================================================
+
+The rest concerns how weights are drawn or what a call returns. (Keras 3, ``keras/src/layers/rnn``.)
 """
 
 from __future__ import annotations
@@ -17,24 +31,59 @@ from typing import Any
 
 import numpy
 
+from .activations import ROLES, from_keras_activation, to_keras_activation
+from .options import check_expressible, check_reset, check_same, described
 from .parts import (
     ORDERS,
     Array,
     ConversionError,
     Part,
     as_array,
-    check_reset,
     check_shape,
     from_state,
     gates_of,
     reordered,
     to_state,
 )
+from .update_gate import flip_update_gate
+
+KNOWN = (*ROLES["lstm"], "reset_after")
 
 
-def from_keras(kind: str, weights: Sequence[Any], *, layer: int = 0, reset_after: bool = True) -> dict[str, Array]:
+def read_config(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The equations of a Keras layer, as options of a layer here, from its config or that of its Bidirectional."""
+    if "layer" in config:
+        both = [config[name]["config"] for name in ("layer", "backward_layer") if config.get(name)]
+        read = [read_config(kind, {**one, "go_backwards": False}) for one in both]
+        if read != read[:1] * len(read):
+            raise ConversionError(f"the two directions are not made alike: {read[0]} and {read[1]}")
+        return read[0]
+    gates_of(kind)
+    if config.get("go_backwards"):
+        raise ConversionError(
+            "go_backwards=True: no layer here reads from the end only\n"
+            '  hint: without it, config | {"go_backwards": False}, the weights are those of a layer that reads'
+            " reverse_by_length(x, lengths)"
+        )
+    activation = from_keras_activation(config.get("activation", "tanh"))
+    gates = from_keras_activation(config.get("recurrent_activation", "sigmoid"))
+    options: dict[str, Any] = dict.fromkeys(ROLES[kind], activation)
+    if kind != "rnn":
+        options["gate_nonlinearity"] = gates
+    return options | ({"reset_after": bool(config.get("reset_after", True))} if kind == "gru" else {})
+
+
+def from_keras(
+    kind: str,
+    weights: Sequence[Any],
+    config: Mapping[str, Any] | None = None,
+    *,
+    layer: int = 0,
+    **options: Any,
+) -> dict[str, Array]:
     """A state dict from the weights of a Keras layer.
 
+    For a layer of its own, :func:`layer_from_keras` is simpler. This is for one of a stack, or one that exists.
     Where Keras has one bias, it becomes ``bias_ih``, and ``bias_hh`` is zero: their sum is what counts.
 
     Args:
@@ -42,22 +91,38 @@ def from_keras(kind: str, weights: Sequence[Any], *, layer: int = 0, reset_after
         weights: what the layer's ``get_weights()`` returns: kernel ``(I, gates * H)``, recurrent kernel
             ``(H, gates * H)`` and, unless made without, bias ``(gates * H,)``, of a GRU with ``reset_after``
             ``(2, gates * H)``; those of a Bidirectional one after the other, forward first.
+        config: what its ``get_config()`` returns; left out, you must know what it computes.
         layer: number of the layer in the stack that gets the weights. For a stack, join the dictionaries:
             ``from_keras(kind, first) | from_keras(kind, second, layer=1)``.
-        reset_after: of a GRU, where the layer that gets the weights resets, and so where the Keras layer must. Its
-            bias tells; without biases nothing does, and you must know.
+        options: of the layer that gets the weights, such as ``reset_after=False``: it must compute what the Keras layer
+            computes, as far as config and weights tell. A bias tells ``reset_after``.
 
     Returns:
         NumPy arrays by PyTorch's names, for ``load_state_dict``.
 
     Raises:
-        ConversionError: a number or shape of arrays that no such layer has, or the other convention of the reset gate.
+        ConversionError: a number or shape of arrays that no such layer has, or a layer that computes something else.
 
     >>> kernel, recurrent, bias = numpy.ones((3, 8)), numpy.ones((2, 8)), numpy.arange(8.0)
     >>> state = from_keras("lstm", [kernel, recurrent, bias])
     >>> {name: array.shape for name, array in state.items()}
     {'weight_ih_l0': (8, 3), 'weight_hh_l0': (8, 2), 'bias_ih_l0': (8,), 'bias_hh_l0': (8,)}
     """
+    recurrence = described(kind, options)
+    check_expressible("Keras", kind, recurrence, KNOWN)
+    reset_after = getattr(recurrence, "reset_after", True)
+    groups = groups_of(weights)
+    parts = [_from_group(kind, *group, reset_after=reset_after) for group in groups]
+    if config is not None:
+        read = read_config(kind, config)
+        check_reset(read.get("reset_after", True), reset_after, f"reset_after={read.get('reset_after')}")
+        check_same(kind, read, recurrence, "layer_from_keras")
+    state = to_state(parts, layer)
+    return flip_update_gate(state) if getattr(recurrence, "update_gate", "keep") == "new" else state
+
+
+def groups_of(weights: Sequence[Any]) -> list[list[Array]]:
+    """The arrays of each direction."""
     arrays = [as_array(array) for array in weights]
     if len(arrays) not in (2, 3, 4, 6):
         raise ConversionError(
@@ -65,13 +130,12 @@ def from_keras(kind: str, weights: Sequence[Any], *, layer: int = 0, reset_after
             f" or 6 arrays, not {len(arrays)}"
         )
     each = len(arrays) if len(arrays) < 4 else len(arrays) // 2
-    groups = [arrays[i : i + each] for i in range(0, len(arrays), each)]
-    return to_state([_from_group(kind, *group, reset_after=reset_after) for group in groups], layer)
+    return [arrays[i : i + each] for i in range(0, len(arrays), each)]
 
 
 def _from_group(kind: str, kernel: Array, recurrent: Array, bias: Array | None = None, *, reset_after: bool) -> Part:
     size = len(recurrent) if recurrent.ndim else 0
-    rows = gates_of(kind) * size
+    rows = len(gates_of(kind)) * size
     check_shape("the recurrent kernel", recurrent, (size, rows))
     check_shape("the kernel", kernel, (len(kernel) if kernel.ndim else 0, rows))
     order = ORDERS["keras"][kind], ORDERS["torch"][kind]
@@ -86,32 +150,37 @@ def _from_group(kind: str, kernel: Array, recurrent: Array, bias: Array | None =
     return part._replace(bias_ih=reordered(bias_ih, *order), bias_hh=reordered(bias_hh, *order))
 
 
-def to_keras(kind: str, state: Mapping[str, Any], *, layer: int = 0, reset_after: bool = True) -> list[Array]:
+def to_keras(kind: str, state: Mapping[str, Any], *, layer: int = 0, **options: Any) -> list[Array]:
     """The weights of a Keras layer, for its ``set_weights``, from a state dict.
 
-    Where Keras has one bias it is the sum of ours, so that the way back gives other biases with the same sum.
+    Where Keras has one bias it is the sum of ours, so that the way back gives other biases with the same sum. For a
+    layer rather than a dictionary there is :func:`layer_to_keras`, which tells how the Keras layer is to be made.
 
     Args:
         kind: ``"rnn"`` (SimpleRNN), ``"lstm"`` or ``"gru"``.
-        state: tensors or arrays by PyTorch's names. Of a GRU with ``update_gate="new"``, what
-            :func:`~minigrad_rnn.convert.flip_update_gate` makes of its state.
+        state: tensors or arrays by PyTorch's names.
         layer: which layer of the stack; each is a Keras layer of its own.
-        reset_after: of a GRU, where it resets; the Keras layer must be made with the same.
+        options: of the layer that the state is of, such as ``reset_after=False``; the Keras layer must compute the
+            same.
 
     Returns:
         Kernel, recurrent kernel and, if there are biases, bias; for a bidirectional layer those of the forward
         direction and then those of the backward one.
 
     Raises:
-        ConversionError: names missing from the state, shapes that do not go together, or weights that a Keras layer
-            does not have: projections, peepholes.
+        ConversionError: names missing from the state, shapes that do not go together, or options or weights that a
+            Keras layer does not have: projections, peepholes.
 
     >>> state = from_keras("gru", [numpy.ones((3, 6)), numpy.ones((2, 6)), numpy.ones((2, 6))])
     >>> [array.shape for array in to_keras("gru", state)]
     [(3, 6), (2, 6), (2, 6)]
     """
-    gates_of(kind)
-    return [array for part in from_state(kind, state, layer) for array in _to_group(kind, part, reset_after)]
+    recurrence = described(kind, options)
+    check_expressible("Keras", kind, recurrence, KNOWN)
+    if getattr(recurrence, "update_gate", "keep") == "new":
+        state = flip_update_gate(state)
+    reset_after = getattr(recurrence, "reset_after", True)
+    return [array for part in from_state(gates_of(kind), state, layer) for array in _to_group(kind, part, reset_after)]
 
 
 def _to_group(kind: str, part: Part, reset_after: bool) -> list[Array]:
@@ -123,3 +192,15 @@ def _to_group(kind: str, part: Part, reset_after: bool) -> list[Array]:
         biases = reordered(part.bias_ih, *order), reordered(part.bias_hh, *order)
         group.append(numpy.stack(biases) if kind == "gru" and reset_after else biases[0] + biases[1])
     return group
+
+
+def activations_of(kind: str, recurrence: Any) -> dict[str, str]:
+    """The activations of a layer here, as arguments of a Keras layer."""
+    names = {role: to_keras_activation(getattr(recurrence, role)) for role in ROLES[kind]}
+    if names.get("output_nonlinearity", names["nonlinearity"]) != names["nonlinearity"]:
+        raise ConversionError(
+            f"Keras's LSTM has one activation for candidate and output, this one has {recurrence.nonlinearity!r} and"
+            f" {recurrence.output_nonlinearity!r}"
+        )
+    found = {"activation": names["nonlinearity"]}
+    return found if kind == "rnn" else found | {"recurrent_activation": names["gate_nonlinearity"]}

@@ -6,40 +6,81 @@ an LSTM, in the order i, o, f. The interpolation of a GRU keeps, as PyTorch's. (
 
 The weights do not tell everything: what an operator computes besides stands in its attributes.
 
-==========================  =======================================================================================
-``direction``               ``"forward"``, ``"reverse"`` or ``"bidirectional"``
-``linear_before_reset``     of a GRU: 1 resets after the product with R, as PyTorch; 0, the default, before it
-``clip``                    bounds the arguments of all activations
-``input_forget``            of an LSTM: 1 couples the gates, :math:`f = 1 - i`
-``activations``             Sigmoid for gates and Tanh for the rest unless given
-==========================  =======================================================================================
-
-``layout`` concerns inputs and states only, and so nothing here.
+=============================  ====================================================================================
+attribute                      option of a layer here
+=============================  ====================================================================================
+``direction``                  ``bidirectional``; ``"reverse"`` has the weights of a layer that reads x reversed
+``linear_before_reset``        ``reset_after``: 1 resets after the product with R, as PyTorch; 0, the default, before
+``clip``                       ``gate_clip``: bounds the arguments of all activations but the last of an LSTM
+``input_forget``               ``coupled``: :math:`f = 1 - i`; the rows of f are there, but not looked at
+``activations`` and their      ``gate_nonlinearity``, ``nonlinearity``, ``output_nonlinearity``; Sigmoid for gates and
+``alpha`` and ``beta``         Tanh for the rest unless given
+``layout``                     ``batch_first``
+=============================  ====================================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy
 
+from .activations import ROLES, from_onnx_activations, to_onnx_activations
+from .options import check_expressible, check_reset, check_same, described
 from .parts import (
     ORDERS,
     Array,
     ConversionError,
     Part,
     as_array,
-    check_reset,
     check_shape,
     from_state,
     gates_of,
     reordered,
     to_state,
 )
+from .update_gate import flip_update_gate
 
-ACTIVATIONS = {"rnn": ["tanh"], "gru": ["sigmoid", "tanh"], "lstm": ["sigmoid", "tanh", "tanh"]}
 DIRECTIONS = ("forward", "reverse", "bidirectional")
+KNOWN = (*ROLES["lstm"], "gate_clip", "coupled", "peephole", "reset_after")
+
+
+class Operator(NamedTuple):
+    """An operator as it was read.
+
+    Attributes:
+        arrays: its weights by name.
+        attributes: by name, with text as text.
+        hidden_size, input_size: as the weights tell.
+        direction: one of :data:`DIRECTIONS`.
+        options: the equations, as options of a layer here.
+    """
+
+    arrays: dict[str, Array]
+    attributes: dict[str, Any]
+    hidden_size: int
+    input_size: int
+    direction: str
+    options: dict[str, Any]
+
+
+def read_operator(kind: str, inputs: Mapping[str, Any], attributes: Mapping[str, Any] | None) -> Operator:
+    """Read and check the inputs and attributes of an operator."""
+    arrays = {name: as_array(array) for name, array in inputs.items() if array is not None}
+    said = {name: _text(value) for name, value in (attributes or {}).items()}
+    direction = said.get("direction", "forward")
+    size = _check_shapes(kind, arrays, direction)
+    if said.get("hidden_size", size) != size:
+        raise ConversionError(f"hidden_size={said['hidden_size']}, but the weights are for {size} units")
+    options: dict[str, Any] = from_onnx_activations(kind, said, len(arrays["W"]))
+    if said.get("clip"):
+        options["gate_clip"] = float(said["clip"])
+    if kind == "gru":
+        options["reset_after"] = bool(said.get("linear_before_reset", 0))
+    if kind == "lstm":
+        options |= {"coupled": bool(said.get("input_forget", 0)), "peephole": "P" in arrays}
+    return Operator(arrays, said, size, arrays["W"].shape[-1], direction, options)
 
 
 def from_onnx(
@@ -48,30 +89,26 @@ def from_onnx(
     attributes: Mapping[str, Any] | None = None,
     *,
     layer: int = 0,
-    reset_after: bool = True,
-    accept: Collection[str] = (),
+    **options: Any,
 ) -> dict[str, Array]:
-    """A state dict from the inputs of an ONNX operator.
+    """A state dict from the weights of an ONNX operator.
 
-    An operator of direction ``reverse`` gives the names of a forward layer: one that reads each sequence backwards,
-    see :func:`~minigrad_rnn.reverse_by_length`, and whose output is reversed again.
+    For a layer of its own, :func:`layer_from_onnx` is simpler. This is for one of a stack, or one that exists.
 
     Args:
         kind: ``"rnn"``, ``"lstm"`` or ``"gru"``.
         inputs: arrays ``W`` ``(D, gates * H, I)`` and ``R`` ``(D, gates * H, H)``, perhaps ``B``
             ``(D, 2 * gates * H)`` and, of an LSTM, ``P`` ``(D, 3 * H)``, D being 1 or 2 directions.
         attributes: of the operator, by name; see the module. Names of no concern are ignored.
-        layer: number of the layer in the stack that gets the weights.
-        reset_after: of a GRU, where the layer that gets the weights resets.
-        accept: names of what the layer that gets the weights does too, although no weight says so: ``"clip"``,
-            ``"input_forget"``, ``"activations"``; and ``"peephole"`` for a layer that has ``weight_peephole``.
+        layer: number of the layer in the stack that gets the weights. For a stack, join the dictionaries.
+        options: of the layer that gets the weights, such as ``reset_after=False`` or ``coupled=True``: it must compute
+            what the operator computes.
 
     Returns:
         NumPy arrays by PyTorch's names, for ``load_state_dict``.
 
     Raises:
-        ConversionError: shapes that do not go together, the other convention of the reset gate, or something that
-            the layer is not known to do.
+        ConversionError: shapes that do not go together, or a layer that does not compute what the operator does.
 
     >>> inputs = {"W": numpy.ones((1, 6, 4)), "R": numpy.ones((1, 6, 2)), "B": numpy.arange(12.0).reshape(1, 12)}
     >>> from_onnx("gru", inputs, {"linear_before_reset": 1})["bias_ih_l0"].tolist()
@@ -83,34 +120,31 @@ product; the layer they go to resets r * (U h + b), after the product
       why: r and U do not commute unless U is diagonal, so no weights of the one compute what the other does
       hint: convert with reset_after=False, for a layer made as GRU(..., reset_after=False)
     """
-    arrays = {name: as_array(array) for name, array in inputs.items() if array is not None}
-    said = {name: _text(value) for name, value in (attributes or {}).items()}
-    size = _check_shapes(kind, arrays, said.get("direction", "forward"))
+    recurrence = described(kind, options)
+    operator = read_operator(kind, inputs, attributes)
     if kind == "gru":
-        after = bool(said.get("linear_before_reset", 0))
-        check_reset(after, reset_after, f"linear_before_reset={int(after)}")
-    for name, why in _peculiarities(kind, arrays, said).items():
-        if name not in accept:
-            raise ConversionError(
-                f"{why}, and no weights make a layer do that which does not\n"
-                f"  hint: if the layer that gets the weights does, say so: accept=[{name!r}]"
-            )
-    order = ORDERS["onnx"][kind], ORDERS["torch"][kind]
+        after = operator.options["reset_after"]
+        check_reset(after, recurrence.reset_after, f"linear_before_reset={int(after)}")
+    check_same(kind, operator.options, recurrence, "layer_from_onnx")
+    coupled, peephole = (getattr(recurrence, name, False) for name in ("coupled", "peephole"))
+    orders = ORDERS["onnx"][kind], gates_of(kind, coupled)
     parts = [
-        _part(order, size, "peephole" in accept, *values)
-        for values in zip(*(arrays.get(name, [None, None]) for name in "WRBP"), strict=False)
+        _part(orders, operator.hidden_size, peephole, *values)
+        for values in zip(*(operator.arrays.get(name, [None, None]) for name in "WRBP"), strict=False)
     ]
-    return to_state(parts, layer)
+    state = to_state(parts, layer)
+    return flip_update_gate(state) if getattr(recurrence, "update_gate", "keep") == "new" else state
 
 
 def _part(
-    order: tuple[str, str], size: int, peephole: bool, w: Array, r: Array, b: Array | None, p: Array | None
+    orders: tuple[str, str], size: int, peephole: bool, w: Array, r: Array, b: Array | None, p: Array | None
 ) -> Part:
-    bias_ih, bias_hh = (None, None) if b is None else [reordered(half, *order) for half in numpy.split(b, 2)]
+    bias_ih, bias_hh = (None, None) if b is None else [reordered(half, *orders) for half in numpy.split(b, 2)]
     weight_peephole = None
     if peephole:
-        weight_peephole = numpy.zeros(3 * size, w.dtype) if p is None else reordered(p, "iof", "ifo")
-    return Part(reordered(w, *order), reordered(r, *order), bias_ih, bias_hh, weight_peephole)
+        p = numpy.zeros(3 * size, w.dtype) if p is None else p
+        weight_peephole = reordered(p, "iof", orders[1].replace("g", ""))
+    return Part(reordered(w, *orders), reordered(r, *orders), bias_ih, bias_hh, weight_peephole)
 
 
 def _check_shapes(kind: str, arrays: Mapping[str, Array], direction: str) -> int:
@@ -124,28 +158,12 @@ def _check_shapes(kind: str, arrays: Mapping[str, Array], direction: str) -> int
             f"the weights of an ONNX {kind.upper()} are W, R, maybe B{' and P' * (kind == 'lstm')}; these are"
             f" {', '.join(arrays) or 'none'}"
         )
-    gates, directions = gates_of(kind), 1 + (direction == "bidirectional")
+    gates, directions = len(gates_of(kind)), 1 + (direction == "bidirectional")
     size, features = (int(arrays[name].shape[-1]) if arrays[name].ndim else 0 for name in "RW")
     shapes = {"W": (gates * size, features), "R": (gates * size, size), "B": (2 * gates * size,), "P": (3 * size,)}
     for name, array in arrays.items():
         check_shape(f"{name} of a {direction} {kind.upper()} with {size} units", array, (directions, *shapes[name]))
     return size
-
-
-def _peculiarities(kind: str, arrays: Mapping[str, Array], said: Mapping[str, Any]) -> dict[str, str]:
-    """What this operator does that PyTorch's layer does not, by the name to accept it by."""
-    found = {}
-    if "P" in arrays and arrays["P"].any():
-        found["peephole"] = "P: the gates of this LSTM see its cell through peepholes"
-    if said.get("clip"):
-        found["clip"] = f"clip={said['clip']}: this operator bounds the arguments of its activations"
-    if kind == "lstm" and said.get("input_forget"):
-        found["input_forget"] = "input_forget=1: this LSTM has coupled gates, f = 1 - i"
-    activations = [str(name).lower() for name in said.get("activations") or []]
-    usual = ACTIVATIONS[kind]
-    if activations not in ([], usual, usual * 2):
-        found["activations"] = f"activations={said['activations']}: this operator has others than {usual}"
-    return found
 
 
 def _text(value: Any) -> Any:
@@ -156,45 +174,58 @@ def _text(value: Any) -> Any:
 
 
 def to_onnx(
-    kind: str, state: Mapping[str, Any], *, layer: int = 0, reset_after: bool = True
+    kind: str, state: Mapping[str, Any], *, layer: int = 0, **options: Any
 ) -> tuple[dict[str, Array], dict[str, Any]]:
     """The inputs and attributes of an ONNX operator from a state dict: the inverse of :func:`from_onnx`.
 
+    For a layer rather than a dictionary there is :func:`layer_to_onnx`.
+
     Args:
         kind: ``"rnn"``, ``"lstm"`` or ``"gru"``.
-        state: tensors or arrays by PyTorch's names. Of a GRU with ``update_gate="new"``, what
-            :func:`~minigrad_rnn.convert.flip_update_gate` makes of its state.
+        state: tensors or arrays by PyTorch's names.
         layer: which layer of the stack; each is an operator of its own.
-        reset_after: of a GRU, where it resets.
+        options: of the layer that the state is of, such as ``reset_after=False`` or ``coupled=True``.
 
     Returns:
         Arrays ``W``, ``R`` and, if there are such weights, ``B`` and ``P``; and the attributes that go with them.
 
     Raises:
-        ConversionError: names missing from the state, shapes that do not go together, or weights that the operator
-            does not have: projections.
+        ConversionError: names missing from the state, shapes that do not go together, or options or weights that the
+            operator does not have, such as a projection.
 
     >>> state = {"weight_ih_l0": numpy.ones((2, 3)), "weight_hh_l0": numpy.ones((2, 2))}
-    >>> inputs, attributes = to_onnx("rnn", state)
+    >>> inputs, attributes = to_onnx("rnn", state, gate_clip=3.0)
     >>> {name: array.shape for name, array in inputs.items()}, attributes
-    ({'W': (1, 2, 3), 'R': (1, 2, 2)}, {'hidden_size': 2, 'direction': 'forward'})
+    ({'W': (1, 2, 3), 'R': (1, 2, 2)}, {'hidden_size': 2, 'direction': 'forward', 'clip': 3.0})
     """
-    gates_of(kind)
-    parts = from_state(kind, state, layer)
-    order = ORDERS["torch"][kind], ORDERS["onnx"][kind]
+    recurrence = described(kind, options)
+    check_expressible("ONNX", kind, recurrence, KNOWN)
+    if getattr(recurrence, "update_gate", "keep") == "new":
+        state = flip_update_gate(state)
+    coupled = getattr(recurrence, "coupled", False)
+    orders = gates_of(kind, coupled), ORDERS["onnx"][kind]
+    parts = from_state(orders[0], state, layer)
     columns: dict[str, list[Array]] = {"W": [], "R": [], "B": [], "P": []}
     for part in parts:
-        columns["W"].append(reordered(part.weight_ih, *order))
-        columns["R"].append(reordered(part.weight_hh, *order))
+        columns["W"].append(reordered(part.weight_ih, *orders))
+        columns["R"].append(reordered(part.weight_hh, *orders))
         if part.bias_ih is not None and part.bias_hh is not None:
-            columns["B"].append(numpy.concatenate([reordered(b, *order) for b in (part.bias_ih, part.bias_hh)]))
+            columns["B"].append(numpy.concatenate([reordered(b, *orders) for b in (part.bias_ih, part.bias_hh)]))
         if part.weight_peephole is not None:
-            columns["P"].append(reordered(part.weight_peephole, "ifo", "iof"))
+            columns["P"].append(reordered(part.weight_peephole, orders[0].replace("g", ""), "iof"))
     inputs = {name: numpy.stack(arrays) for name, arrays in columns.items() if arrays}
+    return inputs, _attributes(kind, recurrence, parts)
+
+
+def _attributes(kind: str, recurrence: Any, parts: list[Part]) -> dict[str, Any]:
     attributes: dict[str, Any] = {
         "hidden_size": parts[0].weight_hh.shape[1],
         "direction": "bidirectional" if len(parts) == 2 else "forward",
     }
     if kind == "gru":
-        attributes["linear_before_reset"] = int(reset_after)
-    return inputs, attributes
+        attributes["linear_before_reset"] = int(recurrence.reset_after)
+    if recurrence.gate_clip:
+        attributes["clip"] = recurrence.gate_clip
+    if getattr(recurrence, "coupled", False):
+        attributes["input_forget"] = 1
+    return attributes | to_onnx_activations(kind, [getattr(recurrence, role) for role in ROLES[kind]], len(parts))

@@ -8,7 +8,7 @@ import minigrad as mg
 
 from ..cells import GRURecurrence, LSTMRecurrence, Noise, Recurrence, RNNRecurrence, State, Weights
 from ..cells.noise import Zones
-from ..cells.unroll import Run, Running
+from ..cells.unroll import Run, Running, unroll
 from ..kernels import gru_sequence, lstm_sequence, rnn_sequence
 
 PLAIN = {LSTMRecurrence: set(), GRURecurrence: {"reset_after", "update_gate"}, RNNRecurrence: {"nonlinearity"}}
@@ -41,6 +41,8 @@ def fused(
     every: bool = False,
 ) -> Run:
     """As :func:`~minigrad_rnn.cells.unroll.unroll`, in one op."""
+    if every:  # the kernels put out no cells
+        return unroll(recurrence, x, state, w, zones, reverse, running, every)
     if isinstance(recurrence, RNNRecurrence):
         output, *last = rnn_sequence(x, *state, *w[:4], recurrence.nonlinearity, reverse, running)[:2]
     elif isinstance(recurrence, GRURecurrence):

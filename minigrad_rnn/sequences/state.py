@@ -66,7 +66,7 @@ class StatefulRNN(nn.Module):
     shapes first: ``stateful.state = zeros``.
 
     Args:
-        layer: called as ``layer(x, state, **options)``, returning ``(output, state)``.
+        layer: called as ``layer(x, state, **options)``, returning ``(output, state)`` and maybe more.
         batch_dim: which dim of the tensors of the state counts the sequences: 1 in PyTorch's ``(layers, N, hidden)``.
 
     Shape:
@@ -90,24 +90,24 @@ class StatefulRNN(nn.Module):
     [[15.0], [0.0]]
     """
 
-    def __init__(self, layer: Callable[..., tuple[Any, Any]], *, batch_dim: int = 1) -> None:
+    def __init__(self, layer: Callable[..., tuple[Any, ...]], *, batch_dim: int = 1) -> None:
         self.layer, self.batch_dim = layer, batch_dim
         self._form: Any = None  # the state with the names of buffers where its tensors are
         self._batch: int | None = None
 
-    def forward(self, x: Any, **options: Any) -> tuple[Any, Any]:
+    def forward(self, x: Any, **options: Any) -> tuple[Any, ...]:
         """Run the layer from the carried state, and carry its new one."""
-        batch = _batch_of(x, getattr(self.layer, "batch_first", False))
+        batch = _batch_of(x, self.layer)
         if None not in (self._batch, batch) and self._batch != batch:
             raise mg.ShapeError(
                 f"StatefulRNN: this call has {batch} sequences, the state carried from the last one is for"
                 f" {self._batch}\n"
                 "  hint: reset() starts anew; leave out a last batch that is smaller than the others"
             )
-        output, state = self.layer(x, self.state, **options)
-        self.state = state
+        result = self.layer(x, self.state, **options)
+        self.state = result[1]
         self._batch = batch
-        return output, state
+        return result
 
     @property
     def state(self) -> Any:
@@ -134,7 +134,7 @@ class StatefulRNN(nn.Module):
 
         Args:
             rows: which sequences: their numbers, or one boolean for each; left out, all, and the layer starts from
-                its own initial state again.
+                its own initial state again, which it may have learned.
 
         Raises:
             ShapeError: a number that no sequence has, or booleans not one for each.
@@ -147,12 +147,13 @@ class StatefulRNN(nn.Module):
         self._batch = batch
 
     def _cleared(self, tensor: mg.Tensor, rows: Any) -> mg.Tensor:
-        if not -tensor.ndim <= self.batch_dim < tensor.ndim:
+        count = tensor.shape[self.batch_dim] if -tensor.ndim <= self.batch_dim < tensor.ndim else None
+        if count is None or self._batch not in (None, count):
+            told = "the sequences" if self._batch is None else f"{self._batch} sequences"
             raise mg.ShapeError(
-                f"StatefulRNN: the state has no dim {self.batch_dim} for the sequences, its shape is {tensor.shape}\n"
+                f"StatefulRNN: the state has no dim {self.batch_dim} for {told}, its shape is {tensor.shape}\n"
                 "  hint: batch_dim= tells which dim of the state counts the sequences; reset() forgets all of it"
             )
-        count = tensor.shape[self.batch_dim]
         chosen = numpy.zeros(count, bool)
         index = (rows if isinstance(rows, mg.Tensor) else mg.tensor(rows)).numpy()
         try:
@@ -177,10 +178,12 @@ class _Name(str):
     __slots__ = ()
 
 
-def _batch_of(x: Any, batch_first: bool) -> int | None:
-    """How many sequences an input has; ``None`` where its shape does not tell: ``(T, N)`` tokens or one sequence."""
+def _batch_of(x: Any, layer: Any) -> int | None:
+    """How many sequences an input has; ``None`` where its shape does not tell: tokens ``(T, N)``, or one sequence."""
     if isinstance(x, PackedSequence):
         return x.batch_size
     if isinstance(x, (list, tuple)):
         return len(x)
-    return (x.shape[0] if batch_first else x.shape[1]) if x.ndim > 2 else None
+    if x.ndim > 2:
+        return int(x.shape[0 if getattr(layer, "batch_first", False) else 1])
+    return 1 if hasattr(layer, "input_size") and x.dtype.kind == "f" else None

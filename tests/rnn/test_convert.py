@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,19 @@ import pytest
 
 import minigrad as mg
 import minigrad_rnn
-from minigrad_rnn.convert import ConversionError, flip_update_gate, from_keras, from_onnx, to_keras, to_onnx
+from minigrad_rnn import GRU, LSTM, RNN, reverse_by_length
+from minigrad_rnn.convert import (
+    ConversionError,
+    flip_update_gate,
+    from_keras,
+    from_onnx,
+    layer_from_keras,
+    layer_from_onnx,
+    layer_to_keras,
+    layer_to_onnx,
+    to_keras,
+    to_onnx,
+)
 
 I, H, T, N = 3, 4, 6, 2  # noqa: E741 - the letters of the formulas
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
@@ -188,6 +201,11 @@ def torch_state(rng, kind, bias=True, directions=1):
     return {name + suffix: rng.normal(size=shape) for suffix in suffixes for name, shape in shapes.items()}
 
 
+def convention(kind, reset_after):
+    """The option that only a GRU has."""
+    return {"reset_after": reset_after} if kind == "gru" else {}
+
+
 def same(result, expected):
     np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-14)
 
@@ -207,22 +225,23 @@ def same_state(result, expected):
 class TestKeras:
     def test_from_keras_computes_the_same(self, rng, x, kind, reset_after, bias, directions):
         weights = keras_weights(rng, kind, reset_after, bias, directions)
-        state = from_keras(kind, weights, reset_after=reset_after)
+        state = from_keras(kind, weights, **convention(kind, reset_after))
         same(torch_layer(kind, state, x, reset_after=reset_after)[0], keras_layer(kind, weights, x, reset_after))
 
     def test_to_keras_computes_the_same(self, rng, x, kind, reset_after, bias, directions):
         state = torch_state(rng, kind, bias, directions)
-        weights = to_keras(kind, state, reset_after=reset_after)
+        weights = to_keras(kind, state, **convention(kind, reset_after))
         same(keras_layer(kind, weights, x, reset_after), torch_layer(kind, state, x, reset_after=reset_after)[0])
 
     def test_there_and_back(self, rng, x, kind, reset_after, bias, directions):
         weights = keras_weights(rng, kind, reset_after, bias, directions)
-        back = to_keras(kind, from_keras(kind, weights, reset_after=reset_after), reset_after=reset_after)
+        options = convention(kind, reset_after)
+        back = to_keras(kind, from_keras(kind, weights, **options), **options)
         assert len(back) == len(weights)
         for result, array in zip(back, weights, strict=True):
             np.testing.assert_array_equal(result, array)
         state = torch_state(rng, kind, bias, directions)
-        back = from_keras(kind, to_keras(kind, state, reset_after=reset_after), reset_after=reset_after)
+        back = from_keras(kind, to_keras(kind, state, **options), **options)
         merged = not (kind == "gru" and reset_after)
         for name, array in state.items():
             if merged and name.startswith("bias_hh"):
@@ -266,18 +285,18 @@ class TestOnnx:
     def test_from_onnx_computes_the_same(self, rng, x, kind, reset_after, bias, direction):
         inputs = onnx_weights(rng, kind, bias, 1 + (direction == "bidirectional"))
         attributes = {"direction": direction, "linear_before_reset": int(reset_after)}
-        state = from_onnx(kind, inputs, attributes, reset_after=reset_after)
+        state = from_onnx(kind, inputs, attributes, **convention(kind, reset_after))
         turned = slice(None, None, -1 if direction == "reverse" else 1)
         output, _ = torch_layer(kind, state, x[turned], reset_after=reset_after)
         same(output[turned], onnx_layer(kind, inputs, attributes, x))
 
     def test_to_onnx_computes_the_same_and_comes_back(self, rng, x, kind, reset_after, bias, direction):
         state = torch_state(rng, kind, bias, 1 + (direction == "bidirectional"))
-        inputs, attributes = to_onnx(kind, state, reset_after=reset_after)
+        inputs, attributes = to_onnx(kind, state, **convention(kind, reset_after))
         assert attributes["hidden_size"] == H
         assert attributes["direction"] == ("bidirectional" if direction == "bidirectional" else "forward")
         same(onnx_layer(kind, inputs, attributes, x), torch_layer(kind, state, x, reset_after=reset_after)[0])
-        same_state(from_onnx(kind, inputs, attributes, reset_after=reset_after), state)
+        same_state(from_onnx(kind, inputs, attributes, **convention(kind, reset_after)), state)
 
 
 def test_onnx_weights_come_back(rng):
@@ -291,41 +310,75 @@ def test_onnx_weights_come_back(rng):
 def test_peepholes(rng, x):
     inputs = onnx_weights(rng, "lstm", directions=2, peephole=True)
     attributes = {"direction": "bidirectional"}
-    with pytest.raises(ConversionError, match=r"P: .* through peepholes, and no weights .*\n.*accept=\['peephole'\]"):
+    with pytest.raises(ConversionError, match=r"LSTM\(..., peephole=True\), and no (.|\n)*layer_from_onnx makes"):
         from_onnx("lstm", inputs, attributes)
-    state = from_onnx("lstm", inputs, attributes, accept=["peephole"])
+    state = from_onnx("lstm", inputs, attributes, peephole=True)
     same(torch_layer("lstm", state, x)[0], onnx_layer("lstm", inputs, attributes, x))
-    same_state(to_onnx("lstm", state)[0], inputs)
+    same_state(to_onnx("lstm", state, peephole=True)[0], inputs)
     with pytest.raises(ConversionError, match="peepholes"):
         to_keras("lstm", state)
-    inputs["P"] = np.zeros((2, 3 * H))
-    assert "weight_peephole_l0" not in from_onnx("lstm", inputs, attributes)
+    with pytest.raises(ConversionError, match="peephole=True: Keras's LSTM has nothing like it"):
+        to_keras("lstm", state, peephole=True)
     del inputs["P"]
-    state = from_onnx("lstm", inputs, attributes, accept=["peephole"])
-    assert not state["weight_peephole_l0"].any()
+    assert not from_onnx("lstm", inputs, attributes, peephole=True)["weight_peephole_l0"].any()
 
 
-def test_clip_and_coupled_gates_are_accepted_only_by_name(rng, x):
+def test_weights_go_only_to_a_layer_that_computes_the_same(rng, x):
     inputs = onnx_weights(rng, "lstm")
-    attributes = {"clip": 0.3, "input_forget": 1}
-    with pytest.raises(ConversionError, match=r"clip=0.3: .*\n.*accept=\['clip'\]"):
+    attributes = {"clip": np.float32(0.3), "input_forget": 1, "activations": ["Sigmoid", "Tanh", "Relu"]}
+    wanted = {"gate_clip": 0.3, "coupled": True, "output_nonlinearity": "relu"}
+    with pytest.raises(ConversionError, match=r"output_nonlinearity='relu', coupled=True, gate_clip=0.3\d*\)"):
         from_onnx("lstm", inputs, attributes)
-    with pytest.raises(ConversionError, match="f = 1 - i"):
-        from_onnx("lstm", inputs, attributes, accept=["clip"])
-    state = from_onnx("lstm", inputs, attributes, accept=["clip", "input_forget"])
-    same(torch_layer("lstm", state, x, clip=0.3, coupled=True)[0], onnx_layer("lstm", inputs, attributes, x))
-    for kind in KINDS:
-        with pytest.raises(ConversionError, match="clip=2"):
-            from_onnx(kind, onnx_weights(rng, kind), {"clip": 2, "linear_before_reset": 1})
+    for missing in wanted:
+        options = {name: value for name, value in wanted.items() if name != missing}
+        with pytest.raises(ConversionError, match=rf"LSTM\(..., {missing}=[^ ]*\), and no"):
+            from_onnx("lstm", inputs, attributes, **options)
+    with pytest.raises(ConversionError, match="cell_clip=None"):
+        from_onnx("lstm", inputs, attributes, **wanted, cell_clip=1.0)
+    state = from_onnx("lstm", inputs, attributes, **wanted, init="keras")
+    assert state["weight_ih_l0"].shape == (3 * H, I)
+    with pytest.raises(TypeError, match="LSTM to convert: there is no option clip"):
+        from_onnx("lstm", inputs, attributes, clip=0.3)
 
 
-def test_activations_are_accepted_only_if_they_are_the_usual_ones(rng):
+def test_what_onnx_has_no_word_for(rng):
+    state = torch_state(rng, "lstm")
+    for options, message in [
+        ({"cell_clip": 1.0}, "cell_clip=1.0: ONNX's LSTM has nothing like it"),
+        ({"layer_norm": "ba", "time_skips": (2,)}, "time_skips=.*, layer_norm='ba'|layer_norm='ba', time_skips"),
+        ({"nonlinearity": "gelu"}, "ONNX has no activation like 'gelu'; those it has are tanh, sigmoid"),
+    ]:
+        with pytest.raises(ConversionError, match=message):
+            to_onnx("lstm", state, **options)
+
+
+def test_the_usual_activations_need_no_option(rng):
     inputs = onnx_weights(rng, "lstm", directions=2)
-    for usual in ([], None, [b"Sigmoid", b"Tanh", b"Tanh"] * 2, ["sigmoid", "tanh", "tanh"]):
+    for usual in ([], None, [b"Sigmoid", b"Tanh", b"Tanh"] * 2, ["sigmoid", "tanh", "TANH"] * 2):
         from_onnx("lstm", inputs, {"activations": usual, "direction": "bidirectional"})
-    with pytest.raises(ConversionError, match=r"activations=\['Relu'\]"):
-        from_onnx("rnn", onnx_weights(rng, "rnn"), {"activations": [b"Relu"]})
-    from_onnx("rnn", onnx_weights(rng, "rnn"), {"activations": [b"Relu"]}, accept={"activations"})
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"activations": ["ThresholdedRelu"]}, r"ONNX's activation ThresholdedRelu: .* but tanh, sigmoid"),
+        ({"activations": ["Elu"], "activation_alpha": [0.5]}, "activation Elu, alpha=0.5"),
+        ({"activations": ["Affine"], "activation_beta": [0.5]}, "activation Affine, alpha=1, beta=0.5"),
+        ({"activations": ["HardSigmoid"], "activation_alpha": [0.3]}, "alpha=0.3, beta=0.5"),
+        ({"activations": ["Tanh", "Relu"]}, "this operator has 1 in each of 1 directions"),
+        ({"hidden_size": 5}, "hidden_size=5, but the weights are for 4 units"),
+        ({"direction": "reverse"}, r'direction="reverse"(.|\n)*reverse_by_length'),
+    ],
+)
+def test_operators_that_no_layer_is_like(rng, attributes, message):
+    with pytest.raises(ConversionError, match=message):
+        layer_from_onnx("rnn", onnx_weights(rng, "rnn"), attributes)
+
+
+def test_directions_with_activations_of_their_own_are_no_layer(rng):
+    attributes = {"direction": "bidirectional", "activations": ["Tanh", "Relu"]}
+    with pytest.raises(ConversionError, match="two directions of a layer here have the same activations"):
+        layer_from_onnx("rnn", onnx_weights(rng, "rnn", directions=2), attributes)
 
 
 def test_onnx_weights_that_do_not_fit(rng):
@@ -420,38 +473,170 @@ SINGLE = {"rtol": 2e-5, "atol": 1e-6}  # onnxruntime computes in float32, and so
 
 @pytest.fixture(scope="module")
 def measured():
-    """What Keras and onnxruntime computed, and from what: framework -> case -> arrays by name."""
+    """What Keras and onnxruntime computed, and from what: framework -> case -> arrays by name, and what was said."""
+    with np.load(Path(__file__).with_name("convert.npz")) as file:
+        arrays = dict(file.items())
     found = {}
-    with np.load(Path(__file__).with_name("convert.npz")) as arrays:
-        for path, array in arrays.items():
-            framework, case, name = path.split("/")
-            found.setdefault(framework, {}).setdefault(case, {})[name] = array
+    for path, said in json.loads(str(arrays.pop("said"))).items():
+        framework, case = path.split("/")
+        own = {name.split("/")[-1]: array for name, array in arrays.items() if name.startswith(path + "/")}
+        found.setdefault(framework, {})[case] = {"x": arrays[f"{framework}/x"], **own}, said
     return found
 
 
-@pytest.mark.parametrize("case", ["rnn", "lstm", "gru", "gru_before", "lstm_bidirectional", "gru_bidirectional"])
+KERAS_CASES = ["rnn", "lstm", "gru", "gru_before", "lstm_bidirectional", "gru_bidirectional", "lstm_options"]
+KERAS_CASES += ["gru_options_before", "gru_merged", "lstm_merged"]
+KERAS_CASES += [f"rnn_{name}" for name in ("linear", "relu", "gelu", "hard_tanh", "softplus", "swish")]
+ONNX_CASES = ["rnn", "lstm", "gru", "gru_before", "lstm_reverse", "gru_bidirectional", "lstm_extras"]
+ONNX_CASES += ["lstm_activations_bidirectional", "gru_activations", "rnn_activations"]
+
+
+@pytest.mark.parametrize("case", KERAS_CASES)
 def test_against_keras_itself(measured, case):
-    arrays, kind, reset_after = measured["keras"][case], case.split("_")[0], "before" not in case
-    weights = [arrays[f"weight{i}"] for i in range(len(arrays) - 2)]
-    state = from_keras(kind, weights, reset_after=reset_after)
-    output = torch_layer(kind, state, arrays["x"].swapaxes(0, 1), reset_after=reset_after)[0]
-    np.testing.assert_allclose(output.swapaxes(0, 1), arrays["y"], **SINGLE)
+    (arrays, config), kind = measured["keras"][case], case.split("_")[0]
+    weights = [array for name, array in arrays.items() if name.startswith("weight")]
+    layer = layer_from_keras(kind, weights, config)
+    assert layer.batch_first
+    output, _ = layer(mg.tensor(arrays["x"]))
+    np.testing.assert_allclose(output.numpy(), arrays["y"], **SINGLE)
+    back, told = layer_to_keras(layer)
+    for result, array in zip(back, weights, strict=True):
+        np.testing.assert_array_equal(result, array)
+    again = layer_from_keras(kind, back, told)
+    assert repr(again) == repr(layer)
+    assert again(mg.tensor(arrays["x"]))[0].tolist() == output.tolist()
+    inner = lambda config: config["layer"]["config"] if "layer" in config else config
+    for name, value in inner(told).items():
+        aliases = {"swish": "silu"}
+        assert name == "return_state" or value == aliases.get(str(inner(config)[name]), inner(config)[name])
+    assert told.get("merge_mode") == config.get("merge_mode")
 
 
-@pytest.mark.parametrize(
-    "case", ["rnn", "lstm", "gru", "gru_before", "lstm_reverse", "gru_bidirectional", "lstm_extras"]
-)
+@pytest.mark.parametrize("case", ONNX_CASES)
 def test_against_onnxruntime_itself(measured, case):
-    arrays, kind, reset_after = measured["onnx"][case], case.split("_")[0], "before" not in case
+    (arrays, said), kind = measured["onnx"][case], case.split("_")[0]
     inputs = {name: arrays[name] for name in "WRBP" if name in arrays}
-    extras = {"clip": 0.5, "input_forget": 1} if "extras" in case else {}
-    direction = {"reverse": "reverse", "bidirectional": "bidirectional"}.get(case.split("_")[-1], "forward")
-    attributes = {"direction": direction, "linear_before_reset": int(reset_after), **extras}
-    state = from_onnx(kind, inputs, attributes, reset_after=reset_after, accept=["peephole", *extras])
-    turned = slice(None, None, -1 if direction == "reverse" else 1)
-    options = {"clip": 0.5, "coupled": True} if extras else {}
-    output = torch_layer(kind, state, arrays["x"][turned], reset_after=reset_after, **options)[0][turned]
-    np.testing.assert_allclose(output, arrays["y"], **SINGLE)
+    attributes = dict(said)
+    x, lengths = mg.tensor(arrays["x"]), [len(arrays["x"])] * arrays["x"].shape[1]
+    reverse = attributes.pop("direction", "forward") if "reverse" in case else None
+    turned = (lambda y: reverse_by_length(y, lengths)) if reverse else (lambda y: y)
+    layer = layer_from_onnx(kind, inputs, attributes)
+    output = turned(layer(turned(x))[0])
+    np.testing.assert_allclose(output.numpy(), arrays["y"], **SINGLE)
+    back, told = layer_to_onnx(layer)
+    if attributes.get("input_forget"):  # the rows of the forget gate are not looked at, and come back as zeros
+        for name, count, blocks in (("W", 4, [2]), ("R", 4, [2]), ("B", 8, [2, 6])):
+            for block in blocks:
+                np.split(inputs[name], count, 1)[block][:] = 0
+        np.split(inputs["P"], 3, 1)[2][:] = 0
+    same_state(back, inputs)
+    again = layer_from_onnx(kind, back, told)
+    assert repr(again) == repr(layer)
+    assert turned(again(turned(x))[0]).tolist() == output.tolist()
+
+
+def onnx_option_cases():
+    with np.load(Path(__file__).with_name("onnx_options.npz")) as file:
+        index, values = json.loads(str(file["index"])), file["values"]
+    start = 0
+    for kind, said, shapes in index:
+        arrays = {}
+        for name, shape in shapes.items():
+            size = int(np.prod(shape))
+            arrays[name] = values[start : start + size].reshape(shape)
+            start += size
+        yield pytest.param(kind.lower(), {k: v for k, v in said.items() if k != "P"}, arrays, id=f"{kind} {said}")
+
+
+@pytest.mark.parametrize(("kind", "attributes", "arrays"), list(onnx_option_cases()))
+def test_every_attribute_of_onnx_becomes_an_option(kind, attributes, arrays):
+    """And with initial states, and back again."""
+    inputs = {name: arrays[name] for name in "WRBP" if name in arrays}
+    layer = layer_from_onnx(kind, inputs, attributes)
+    states = [mg.tensor(arrays[name]) for name in ("initial_h", "initial_c") if name in arrays]
+    output, last = layer(mg.tensor(arrays["X"]), tuple(states) if kind == "lstm" else states[0])
+    np.testing.assert_allclose(output.numpy(), arrays["Y"][:, 0], **SINGLE)
+    for part, name in zip(last if kind == "lstm" else (last,), ("Y_h", "Y_c"), strict=False):
+        np.testing.assert_allclose(part.numpy(), arrays[name], **SINGLE)
+    again = layer_from_onnx(kind, *layer_to_onnx(layer))
+    assert repr(again) == repr(layer)
+    assert again(mg.tensor(arrays["X"]))[0].tolist() == layer(mg.tensor(arrays["X"]))[0].tolist()
+
+
+# ---- layers ------------------------------------------------------------------------------------------------------
+
+
+def test_a_layer_of_a_stack_and_a_gru_that_takes_the_new(rng):
+    gru = GRU(3, 4, 2, update_gate="new", bidirectional=True, batch_first=True, nonlinearity="elu").double()
+    x = mg.tensor(rng.normal(size=(2, 5, 3)))
+    whole, _ = gru(x)
+    stages = [layer_from_onnx("gru", *layer_to_onnx(gru, layer=k)) for k in range(2)]
+    keras_stages = [layer_from_keras("gru", *layer_to_keras(gru, layer=k)) for k in range(2)]
+    for first, second in (stages, keras_stages):
+        assert first.recurrence.update_gate == "keep"
+        assert first.batch_first
+        same(second(first(x)[0])[0].numpy(), whole.numpy())
+    options = {"linear_before_reset": 1, "direction": "bidirectional", "activations": ["Sigmoid", "Elu"] * 2}
+    for arrays, layer in ((layer_to_onnx(gru)[0], layer_from_onnx), (layer_to_keras(gru)[0], layer_from_keras)):
+        said = options if layer is layer_from_onnx else {"activation": "elu"}
+        back = layer("gru", arrays, said, update_gate="new")
+        for name, array in back.state_dict().items():
+            np.testing.assert_array_equal(array.numpy(), gru.state_dict()[name].numpy())
+
+
+def test_what_keras_says_of_dropout_sizes_and_direction(rng):
+    weights = keras_weights(rng, "lstm")
+    layer = layer_from_keras("lstm", weights, {"dropout": 0.2, "recurrent_dropout": 0.1, "units": 4})
+    assert layer.noise.variational == (0.2, 0.1, 0.0)
+    assert layer_to_keras(layer)[1]["recurrent_dropout"] == 0.1
+    assert layer_to_keras(LSTM(3, 4, variational=0.5))[1]["dropout"] == 0.5
+    old = layer_from_keras(
+        "lstm", weights, {"recurrent_activation": "hard_sigmoid"}, gate_nonlinearity="hardsigmoid_onnx"
+    )
+    assert old.recurrence.gate_nonlinearity == "hardsigmoid_onnx"
+    assert layer_from_keras("lstm", weights).dtype == mg.float64
+    for config, message in [
+        ({"units": 5}, "units=5, but the weights are for 4"),
+        ({"go_backwards": True}, r"go_backwards=True(.|\n)*reverse_by_length"),
+        ({"activation": "mish"}, "Keras's activation 'mish': .* but tanh, sigmoid"),
+        ({"activation": {"class_name": "LeakyReLU", "config": {}}}, "Keras's activation LeakyReLU"),
+    ]:
+        with pytest.raises(ConversionError, match=message):
+            layer_from_keras("lstm", weights, config)
+    inner = lambda name: {"class_name": "GRU", "config": {"activation": name, "go_backwards": name == "relu"}}
+    config = {"layer": inner("tanh"), "backward_layer": inner("relu")}
+    with pytest.raises(ConversionError, match="the two directions are not made alike"):
+        layer_from_keras("gru", keras_weights(rng, "gru", directions=2), config)
+    with pytest.raises(ConversionError, match="reset_after=False: this GRU resets"):
+        from_keras("gru", keras_weights(rng, "gru", bias=False), {"reset_after": False})
+    with pytest.raises(ConversionError, match=r"GRU\(..., nonlinearity='relu'\)(.|\n)*layer_from_keras makes"):
+        from_keras("gru", keras_weights(rng, "gru"), {"activation": "relu"})
+
+
+def test_layers_that_keras_and_onnx_do_not_have():
+    for layer, message in [
+        (LSTM(2, 3, proj_size=2), "weight_hr_l0: the other framework's layer has nothing like it"),
+        (LSTM(2, 3, cell_clip=1.0), "cell_clip=1.0"),
+        (LSTM(2, 3, layer_norm="ba"), "layer_norm"),
+        (GRU(2, 3, zoneout=0.1), "zoneout=0.1 acts in evaluation too"),
+        (GRU(2, 3, learn_initial_state=True), "initial_h_l0"),
+        (mg.nn.Linear(2, 3), "RNN, LSTM and GRU are converted, not Linear"),
+    ]:
+        for convert in (layer_to_keras, layer_to_onnx):
+            with pytest.raises(ConversionError, match=message):
+                convert(layer)
+    residual = RNN(3, 3, 2, residual=True)
+    for convert in (layer_to_keras, layer_to_onnx):
+        convert(residual)
+        with pytest.raises(ConversionError, match="residual=True"):
+            convert(residual, layer=1)
+    with pytest.raises(ConversionError, match="activation for candidate and output, this one has 'relu' and 'tanh'"):
+        layer_to_keras(LSTM(2, 3, nonlinearity="relu"))
+    with pytest.raises(ConversionError, match="Keras has no activation 'hardsigmoid_onnx' by name"):
+        layer_to_keras(LSTM(2, 3, gate_nonlinearity="hardsigmoid_onnx"))
+    for options in ({"coupled": True}, {"gate_clip": 0.5}, {"peephole": True}):
+        with pytest.raises(ConversionError, match="Keras's LSTM has nothing like it"):
+            layer_to_keras(LSTM(2, 3, **options))
 
 
 # ---- dtypes, and the layers themselves ---------------------------------------------------------------------------
@@ -474,7 +659,7 @@ def test_the_layers_compute_what_was_converted(rng, x, kind, reset_after):
     options = {} if kind != "gru" else {"reset_after": reset_after}
     layer = layer_type(I, H, bidirectional=True, **options).double()
     weights = keras_weights(rng, kind, reset_after, directions=2)
-    layer.load_state_dict(from_keras(kind, weights, reset_after=reset_after))
+    layer.load_state_dict(from_keras(kind, weights, **convention(kind, reset_after)))
     same(layer(mg.tensor(x))[0].numpy(), keras_layer(kind, weights, x, reset_after))
-    inputs, attributes = to_onnx(kind, layer.state_dict(), reset_after=reset_after)
+    inputs, attributes = to_onnx(kind, layer.state_dict(), **convention(kind, reset_after))
     same(onnx_layer(kind, inputs, attributes, x), layer(mg.tensor(x))[0].numpy())
