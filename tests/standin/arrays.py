@@ -5,7 +5,8 @@
 * It offers the functions, methods and arguments that CuPy has, and no others (``cupy_names.json``).
 * It has two devices. What is computed must live on the current one.
 * It counts what costs time on a GPU: ``traffic.syncs`` (the host waited for the device: a value, or a shape that
-  depends on values, was asked for) and ``traffic.uploads`` (something was copied to the device).
+  depends on values, was asked for), ``traffic.uploads`` (something was copied to the device) and
+  ``traffic.launches`` (universal functions, products and kernels of one's own that ran).
 
 It is stricter than CuPy in one thing: NumPy's functions do not reach the arrays at all, although CuPy answers some.
 """
@@ -29,16 +30,18 @@ class Traffic:
 
     syncs: int = 0
     uploads: int = 0
+    launches: int = 0
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[Traffic]:
         """The counts of what runs inside."""
-        before = Traffic(self.syncs, self.uploads)
+        before = Traffic(self.syncs, self.uploads, self.launches)
         inside = Traffic()
         try:
             yield inside
         finally:
             inside.syncs, inside.uploads = self.syncs - before.syncs, self.uploads - before.uploads
+            inside.launches = self.launches - before.launches
 
 
 traffic = Traffic()

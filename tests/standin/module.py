@@ -15,6 +15,7 @@ from typing import Any
 import numpy
 
 from .arrays import Device, argument, ndarray, operand, traffic, wrap
+from .elementwise import ElementwiseKernel
 
 NAMES = json.loads(Path(__file__).with_name("cupy_names.json").read_text(encoding="utf-8"))
 
@@ -33,6 +34,7 @@ SYNC = {
     *("mask_indices", "nonzero", "setdiff1d", "setxor1d", "tril_indices", "trim_zeros", "triu_indices", "union1d"),
     *("unique", "unique_all", "unique_counts", "unique_inverse", "unique_values"),
 }
+VIEWS = {"broadcast_to", "expand_dims", "moveaxis", "permute_dims", "reshape", "squeeze", "swapaxes", "transpose"}
 ARRAY_RESULT = {"allclose", "array_equal", "array_equiv"}  # Python booleans in NumPy, 0-d arrays in CuPy
 
 
@@ -56,6 +58,7 @@ def _bound(function: Callable[..., Any], name: str, parameters: str) -> Callable
 
 def _ufunc(name: str, host: Any) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
+        traffic.launches += 1
         unknown = set(kwargs) - {"out", "dtype", "casting"}
         if unknown or not NAMES["ufuncs"][name] <= len(args) <= NAMES["ufuncs"][name] + 1:
             raise TypeError(f"Wrong arguments for {name}: {len(args)} arrays, {sorted(unknown)}")
@@ -76,6 +79,7 @@ def _function(name: str, host: Any, parameters: str) -> Callable[..., Any]:
         _check_sortable(name, args[0] if args else None, kwargs)
         if name in SYNC or (name == "where" and len(args) == 1) or (name == "repeat" and isinstance(args[1], ndarray)):
             traffic.syncs += 1
+        traffic.launches += name not in HOST | VIEWS
         result = host(*map(argument, args), **{key: argument(value) for key, value in kwargs.items()})
         return wrap(numpy.asarray(result) if name in ARRAY_RESULT else result)
 
@@ -118,6 +122,7 @@ def _operator(name: str) -> Callable[..., Any]:
     def call(self: ndarray, *others: Any) -> Any:
         if any(not isinstance(x, ndarray) and getattr(x, "__array_ufunc__", 0) is None for x in others):
             return NotImplemented  # a class that wants the operator for itself
+        traffic.launches += 1
         operands = [operand(self), *map(operand, others)]
         result = host(*(operands[::-1] if reflected else operands))
         return self if in_place else wrap(result)
@@ -175,6 +180,7 @@ def _module() -> ModuleType:
     stream = SimpleNamespace(synchronize=lambda: None)
     parts: dict[str, Any] = {
         "ndarray": ndarray,
+        "ElementwiseKernel": ElementwiseKernel,
         "asnumpy": lambda a, *rest: a.get(),
         "linalg": SimpleNamespace(**linalg),
         "random": SimpleNamespace(default_rng=lambda seed=None: Generator(seed)),

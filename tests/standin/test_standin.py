@@ -162,3 +162,39 @@ def test_scatter_add_takes_what_the_hardware_adds() -> None:
     assert a.get().tolist() == [2, 0, 1]
     with pytest.raises(TypeError, match="scatter_add only supports"):
         cupyx.scatter_add(cupy.zeros(3, dtype=np.int64), cupy.asarray([0]), 1)
+
+
+def test_a_kernel_of_ones_own_runs_its_text_and_counts_as_one_launch() -> None:
+    kernel = cupy.ElementwiseKernel(
+        "raw T a, T b, int32 n", "raw T both, T c", "T s = a[i] + a[i + n]; both[i] = s * b; c = tanh(s) * (T)0.5", "k"
+    )
+    a, b = cupy.asarray(np.arange(12.0).reshape(2, 6)), cupy.asarray(np.arange(6.0).reshape(2, 3))
+    both, c = cupy.empty((2, 3)), cupy.empty((3, 2)).T
+    with traffic.counted() as counted:
+        kernel(a, b, 6, both, c)
+    s = np.arange(6.0) + np.arange(6.0, 12.0)
+    np.testing.assert_allclose(both.get(), (s * np.arange(6.0)).reshape(2, 3))
+    np.testing.assert_allclose(c.get(), np.tanh(s).reshape(2, 3) * 0.5)
+    assert (counted.launches, counted.syncs) == (1, 0)
+
+
+def test_a_kernel_refuses_what_cupy_refuses_and_what_cannot_be_checked() -> None:
+    kernel = cupy.ElementwiseKernel("T a", "T b", "b = a", "k")
+    with pytest.raises(TypeError, match="Wrong number of arguments for 'k'"):
+        kernel(x())
+    with pytest.raises(TypeError, match="Type is mismatched"):
+        kernel(x(), cupy.empty((2, 3), np.float32))
+    with pytest.raises(TypeError, match="Unsupported type"):
+        kernel(np.ones(3), x())
+    with pytest.raises(SyntaxError, match="assignments of arithmetic only"):
+        cupy.ElementwiseKernel("T a", "T b", "b = a > 0 if a else 1", "k")
+
+
+def test_launches_are_counted() -> None:
+    a = x()
+    with traffic.counted() as counted:
+        cupy.add(a, a, out=a)
+        a @ a.T
+        cupy.matmul(a, a.T)
+        cupy.reshape(a, (3, 2))
+    assert counted.launches == 3
