@@ -63,24 +63,21 @@ def zeros(
     *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Zeros of a shape given as numbers, as one tuple, or by the keyword ``size``."""
-    return full(_size(sizes, size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return _filled(_size(sizes, size), 0.0, dtype, device, requires_grad)
 
 
 def ones(
     *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Ones of a shape given as numbers, as one tuple, or by the keyword ``size``."""
-    return full(_size(sizes, size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return _filled(_size(sizes, size), 1.0, dtype, device, requires_grad)
 
 
 def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``fill_value`` everywhere, of shape ``size``."""
-    if dtype is None:
-        kind = type(fill_value)
-        dtype = kind if kind in (bool, int) else backend.get_default_dtype()
-    xp = backend.on(_device(device)).module
-    with _placed(device):
-        return _finish(xp.full(_size((size,)), fill_value, dtype=dtype), requires_grad)
+    kind = type(fill_value)
+    dtype = kind if dtype is None and kind in (bool, int) else dtype
+    return _filled(_size((size,)), fill_value, dtype, device, requires_grad)
 
 
 def arange(
@@ -113,8 +110,9 @@ def rand(
 ) -> Tensor:
     """Uniform random numbers in [0, 1), of a shape given as numbers, as one tuple, or by the keyword ``size``."""
     dtype = dtype if dtype is not None else backend.get_default_dtype()
-    with _placed(device):
-        return _finish(backend.on(_device(device)).random(_size(sizes, size), dtype), requires_grad)
+    used, placed = _placed(device)
+    with placed:
+        return _finish(used.random(_size(sizes, size), dtype), requires_grad)
 
 
 def randn(
@@ -122,8 +120,9 @@ def randn(
 ) -> Tensor:
     """Standard normal random numbers, of a shape given as numbers, as one tuple, or by the keyword ``size``."""
     dtype = dtype if dtype is not None else backend.get_default_dtype()
-    with _placed(device):
-        return _finish(backend.on(_device(device)).standard_normal(_size(sizes, size), dtype), requires_grad)
+    used, placed = _placed(device)
+    with placed:
+        return _finish(used.standard_normal(_size(sizes, size), dtype), requires_grad)
 
 
 def randint(low: Any = 0, high: Any = None, size: Any = None, device: Any = None) -> Tensor:
@@ -185,8 +184,18 @@ def _device_of(x: Any) -> str:
     return backend.of(array).device_of(array)
 
 
-def _placed(device: Any) -> Any:
-    return backend.on(_device(device)).active(backend.device(_device(device)).index)
+def _placed(device: Any) -> tuple[backend.Backend, Any]:
+    """The backend of a device, and a context in which that is the current one."""
+    target = backend.device(_device(device))
+    used = backend.on(target)
+    return used, used.active(target.index)
+
+
+def _filled(shape: tuple[int, ...], value: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    dtype = backend.get_default_dtype() if dtype is None else dtype
+    used, placed = _placed(device)
+    with placed:
+        return _finish(used.module.full(shape, value, dtype=dtype), requires_grad)
 
 
 def _size(size: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
