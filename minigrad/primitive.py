@@ -81,7 +81,9 @@ def defvjp(function: Callable[..., Any], /, **rules: Rule | None) -> None:
     op.mixing = [rule is not None for rule in op.rules]
 
 
-def defvjp_joint(function: Callable[..., Any], /, *, fresh: bool = False) -> Callable[[F], F]:
+def defvjp_joint(
+    function: Callable[..., Any], /, *, fresh: bool = False, conditions: tuple[str, ...] = ()
+) -> Callable[[F], F]:
     """Declare one rule for all inputs at once: it returns a tuple with a gradient, or ``None``, for each input.
 
     Among the names of what it keeps it may list ``needs``: a tuple of booleans, which inputs need a gradient.
@@ -90,6 +92,7 @@ def defvjp_joint(function: Callable[..., Any], /, *, fresh: bool = False) -> Cal
         function: the op.
         fresh: promise that every gradient is in memory of its own, which nothing else uses. Then it need not be
             copied before others are added to it, or before it becomes the ``grad`` of a leaf.
+        conditions: inputs that are conditions or indices: they need not agree in dtype with the others.
     """
 
     def declare(rule: F) -> F:
@@ -97,6 +100,7 @@ def defvjp_joint(function: Callable[..., Any], /, *, fresh: bool = False) -> Cal
         if plain_call(op) is not None:
             raise ValueError(f"{op.name}: an op of this signature has a rule for each input, declared with defvjp")
         op.joint, op.fresh = rule, fresh
+        op.mixing = [name not in conditions for name in op.inputs]
         op.getters[0] = op.declare(rule)
         return rule
 

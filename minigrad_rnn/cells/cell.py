@@ -149,8 +149,10 @@ def draw(module: nn.Module, hidden_size: int) -> None:
 
 
 def check_sizes(module: nn.Module, **sizes: int) -> None:
-    """Refuse sizes below 1."""
+    """Refuse sizes below 1, and what is no size."""
     for name, size in sizes.items():
+        if isinstance(size, bool) or not hasattr(size, "__index__"):
+            raise mg.ShapeError(f"{type(module).__name__}: {name} must be a whole number, not {size!r}")
         if size < 1:
             raise mg.ShapeError(f"{type(module).__name__}: {name} must be at least 1, not {size}")
 

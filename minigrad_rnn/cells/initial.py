@@ -33,6 +33,8 @@ def initialise(recurrence: Recurrence, w: Weights, hidden_size: int) -> None:
             nn.init.constant_(gain, 0.1 if recurrence.batch_norm else 1.0)
     if w.bias_cell is not None:
         nn.init.zeros_(w.bias_cell)
+    if w.statistics is not None:
+        w.statistics.reset()
     forget_bias = getattr(recurrence, "forget_bias", None)
     if forget_bias is not None:
         _open_forget_gate(w, hidden_size, forget_bias)
@@ -72,7 +74,7 @@ _DRAW: dict[str, Callable[[Recurrence, Weights, int], None]] = {
 
 def check_init(caller: str, init: str) -> None:
     """Refuse an unknown name."""
-    if init not in _DRAW:
+    if not isinstance(init, str) or init not in _DRAW:
         raise mg.MinigradError(f"{caller}: init is one of {', '.join(map(repr, _DRAW))}, not {init!r}")
 
 

@@ -52,6 +52,11 @@ class Noise:
     weight_dropout: float = 0.0
     zoneout: float | tuple[float, ...] = 0.0
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, list):
+                object.__setattr__(self, name, tuple(value))
+
     @property
     def quiet(self) -> bool:
         """Whether nothing is ever dropped."""
@@ -66,7 +71,7 @@ class Noise:
         each = {"variational": ("input", "hidden", "output"), "weight_dropout": ("weight",), "zoneout": parts}
         for name, receivers in each.items():
             given = getattr(self, name)
-            numbers = given if isinstance(given, (tuple, list)) else (given,)
+            numbers = given if isinstance(given, tuple) else (given,)
             if len(numbers) not in (1, len(receivers)) or not all(map(_is_probability, numbers)):
                 raise mg.MinigradError(
                     f"{caller}: {name}={given!r} must be a probability, from 0 to 1, or one each for"
@@ -146,6 +151,6 @@ def _mixed(zone: mg.Tensor | None, t: int, new: mg.Tensor, old: mg.Tensor) -> mg
 
 
 def _nth(values: float | tuple[float, ...], i: int) -> float:
-    if not isinstance(values, (tuple, list)):
+    if not isinstance(values, tuple):
         return values
     return values[i] if len(values) > 1 else values[0]

@@ -47,7 +47,7 @@ def nonlinearity(name: str, caller: str, argument: str) -> Nonlinearity:
     Raises:
         MinigradError: an unknown name; it lists those that exist.
     """
-    if name not in NONLINEARITIES:
+    if not isinstance(name, str) or name not in NONLINEARITIES:
         known = ", ".join(f'"{known}"' for known in NONLINEARITIES)
         raise mg.MinigradError(f"{caller}: {argument} is one of {known}, not {name!r}")
     return NONLINEARITIES[name]

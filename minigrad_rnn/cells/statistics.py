@@ -20,7 +20,8 @@ class StepStatistics(nn.Module):
     step are moved towards them, unless it is one sequence only, which has no variance. In evaluation the running values
     are used; steps beyond the last that has some use those of the last. Statistics that were pooled over steps would be
     wrong for the first ones, where the state is still close to zeros. For the same reason steps are counted from where
-    a sequence begins for its direction: its end, for the one that goes backwards.
+    a sequence begins for its direction: its end, for the one that goes backwards. A call of a layer begins at step 0,
+    whatever state it is given.
 
     Attributes:
         mean_ih, var_ih, ...: ``(steps, rows)``, for each thing that is normalised.
@@ -32,6 +33,11 @@ class StepStatistics(nn.Module):
         for place, count in rows.items():
             self.register_buffer(f"mean_{place}", mg.zeros(steps, count, device=device, dtype=dtype))
             self.register_buffer(f"var_{place}", mg.ones(steps, count, device=device, dtype=dtype))
+
+    def reset(self) -> None:
+        """Forget all that was seen: means 0 and variances 1."""
+        for name, values in self.named_buffers():
+            values.data[...] = name.startswith("var")
 
     def at(self, steps: range | int, running: mg.Tensor | None = None) -> StatisticsAt:
         """The statistics of one step, or of a range.
@@ -59,11 +65,13 @@ class StatisticsAt:
         if not self.statistics.training:
             chosen = self._known()
             return _standard(a, means[chosen].unsqueeze(-2), variances[chosen].unsqueeze(-2))
-        if a.ndim < 2 or a.shape[-2] < 2:
+        if a.ndim < 2 or a.shape[-2] == 1:
             raise mg.ShapeError(
                 f"batch_norm: in training a step is normalised over the batch, and this one has shape {a.shape}\n"
                 "  hint: give at least two sequences at once, or call eval()"
             )
+        if a.shape[-2] == 0:
+            return a
         mean, variance, rate = self._moments(a)
         self._move(means, mean, rate)
         self._move(variances, variance, rate)

@@ -12,13 +12,13 @@ import numpy
 
 from minigrad.backend import xp
 
-from ..cells.unroll import Lengths
+from ..cells.unroll import Running
 from .memory import empty
 
 Array = Any
 
 CHUNK = 1 << 18  # elements of gates that go into one hoisted product, so that it does not fill the memory
-LEAST = 2048  # columns that such a product should at least have
+LEAST = 1024  # columns that such a product should at least have
 BLOCK = 1 << 16  # elements of gates whose factors are computed together, so that they are in the cache when used
 
 
@@ -33,17 +33,20 @@ class Batch:
         pauses: for each step, whether any row is over.
     """
 
-    def __init__(self, x: Array, reverse: bool, lengths: Lengths | None) -> None:
+    def __init__(self, x: Array, reverse: bool, running: Running | None) -> None:
         self.module, self.reverse = xp(x), reverse
         self.steps, self.size = x.shape[:2]
         self.over: Array = None
         self.pauses = [False] * self.steps
-        if lengths is not None and not lengths.all():
-            over = ~lengths
-            over = over[::-1] if reverse else over
+        if running is not None and not running.all():
+            over = self.ordered(~running)
             self.pauses = [bool(row.any()) for row in over]
             self.over = self.module.asarray(numpy.ascontiguousarray(over[:, None, :]))
-        self.x = self._zeroed(x[::-1] if reverse else x)
+        self.x = self._zeroed(self.ordered(x))
+
+    def ordered(self, steps: Array) -> Array:
+        """Steps of the user in the order in which they are processed, or the other way round."""
+        return steps[::-1] if self.reverse else steps
 
     def _zeroed(self, x: Array) -> Array:
         """``(T, N, features)`` with zeros where rows are over."""
@@ -63,15 +66,14 @@ class Batch:
         """States ``(T, features, N)`` as outputs ``(T, N, features)``, zeros where rows are over; a view if none is."""
         if self.over is not None:
             states = self.module.where(self.over, self.module.zeros((), states.dtype), states)
-        states = states[::-1] if self.reverse else states
-        return states.transpose(0, 2, 1)
+        return self.ordered(states).transpose(0, 2, 1)
 
     def arriving(self, g: Array, start: int, stop: int) -> Array:
         """A gradient of the outputs, of a range of steps in order of processing, as ``(steps, features, N)``.
 
         Zeros where rows are over.
         """
-        g = (g[::-1] if self.reverse else g)[start:stop].transpose(0, 2, 1)
+        g = self.ordered(g)[start:stop].transpose(0, 2, 1)
         arriving = empty(self.module, g.shape, g.dtype)
         arriving[...] = g
         self.silence(arriving, start, stop)
@@ -79,7 +81,7 @@ class Batch:
 
     def leaving(self, dx: Array | None) -> Array | None:
         """A gradient of ``x``, if there is one, in the order of its steps."""
-        return dx[::-1] if self.reverse and dx is not None else dx
+        return None if dx is None else self.ordered(dx)
 
     def stay(self, t: int, after: Array, before: Array) -> None:
         """Where rows are over at step ``t``, make ``after`` what was ``before``."""
@@ -103,16 +105,21 @@ def _ranges(start: int, stop: int, width: int) -> list[tuple[int, int]]:
     return [(first, min(first + width, stop)) for first in range(start, stop, width)]
 
 
-def flat(steps: Array, last: int = 0, out: Array = None) -> Array:
+def flat(steps: Array, last: int = 0) -> Array:
     """``(T, features, N)`` as ``(features, T, N)``, to be multiplied over all steps at once.
 
     The first ``last`` features are moved behind the others.
     """
     count, features, size = steps.shape
-    out = empty(xp(steps), (features, count, size), steps.dtype) if out is None else out
+    out = empty(xp(steps), (features, count, size), steps.dtype)
     turned = steps.transpose(1, 0, 2)
     out[: features - last], out[features - last :] = turned[last:], turned[:last]
     return out
+
+
+def feature_major(mask: Array) -> Array:
+    """A mask ``(N, features)`` turned around, or ``None``."""
+    return None if mask is None else xp(mask).ascontiguousarray(mask.T)
 
 
 def total(columns: Array) -> Array:
@@ -141,17 +148,31 @@ class WeightGradients:
         else:
             self.sums[name] = product
 
+    def states(self, gates: Array, states: Array, mask: Array = None, name: str = "weight_hh") -> None:
+        """Take in what arrives at the recurrent products of a range of steps, of states ``(steps, features, N)``.
+
+        If a mask of variational dropout is given, ``(features, N)``, these saw the states times it.
+        """
+        columns = flat(states)
+        if mask is not None:
+            columns *= mask[:, None]
+        self.add(name, gates, columns)
+
     def add_bias(self, name: str, gates: Array) -> None:
         """Add to one of the sums what is at the gates."""
         part = total(gates.reshape(len(gates), -1))
         self.sums[name] = self.sums[name] + part if name in self.sums else part
 
-    def inputs(self, start: int, stop: int, gates: Array) -> None:
-        """Take in what arrives at the projected inputs of a range of steps, ``(rows, steps, N)``."""
+    def inputs(self, start: int, stop: int, gates: Array, biased: bool = True) -> None:
+        """Take in what arrives at the projected inputs of a range of steps, ``(rows, steps, N)``.
+
+        With ``biased``, at the bias too.
+        """
         columns = self.batch.x[start:stop].reshape(-1, self.batch.x.shape[2])
         gates = gates.reshape(len(gates), -1)
         self.add("weight_ih", gates, columns.T)
-        self.add_bias("bias_ih", gates)
+        if biased:
+            self.add_bias("bias_ih", gates)
         if self.x is not None:
             self.batch.module.matmul(gates.T, self.weight_ih, out=self.x[start:stop].reshape(columns.shape))
 

@@ -2,9 +2,8 @@ r"""The gated recurrent unit over a whole sequence, in its four conventions, as 
 
 Inside, there are four blocks of rows, q, r, z, n, with :math:`q = W_{hn} h + b_{hn}` where the reset gate acts after
 the product, and :math:`q = r \odot h` where it acts before. So the recurrent product after which the gate acts gives
-the first three, and the inputs contribute to the last three. The update gate is always the one that keeps: where it
-takes the new, its rows are negated. :math:`\sigma(a) = \tanh(a/2)/2 + 1/2`, so hyperbolic tangents serve for the
-gates; the half of the argument is in a copy of the weights.
+the first three, and the inputs contribute to the last three. What the update gate says decides which of n and h is
+the base, and which the other that it leads towards.
 """
 
 from __future__ import annotations
@@ -13,13 +12,17 @@ from typing import Any
 
 import minigrad as mg
 
-from ..cells import GRURecurrence
-from ..cells.unroll import Lengths
-from .batch import Array, Batch
-from .gru_back import back_after, back_before
-from .memory import empty
+from ..cells import GRURecurrence, Weights
+from ..cells.unroll import Running
+from .batch import Array, Batch, feature_major
+from .gru_back import After, Before
+from .gru_parts import BLOCKS, KNOWN, Saved, scaled
+from .holding import Holding
+from .norm import centred
+from .normed import Normed
 from .products import Forward, Projection
 from .recompute import recompute
+from .squash import scale_of, squash
 
 
 @mg.primitive(outputs=True)
@@ -30,11 +33,14 @@ def gru_sequence(
     weight_hh: Array,
     bias_ih: Array = None,
     bias_hh: Array = None,
+    gain_ih: Array = None,
+    gain_hh: Array = None,
+    mask_hidden: Array = None,
+    zone_h: Array = None,
     /,
-    reset_after: bool = True,
-    update_gate: str = "keep",
+    recurrence: GRURecurrence = GRURecurrence(),  # noqa: B008 - it cannot be changed
     reverse: bool = False,
-    lengths: Lengths | None = None,
+    running: Running | None = None,
     keep: bool = True,
 ) -> Any:
     """A gated recurrent unit over a sequence; see :class:`GRURecurrence` for the equations.
@@ -42,76 +48,110 @@ def gru_sequence(
     Args:
         x: ``(T, N, input_size)``.
         h0: the state to begin with, ``(N, hidden_size)``.
-        weight_ih: see :class:`Weights` for this and the following.
+        weight_ih: see :class:`Weights` for this and the following, of which all but the weights may be ``None``.
         weight_hh: recurrent weights.
-        bias_ih: may be ``None``.
-        bias_hh: likewise.
-        reset_after: whether the reset gate acts after the product.
-        update_gate: ``"keep"`` or ``"new"``.
+        bias_ih: added to what the inputs contribute.
+        bias_hh: added to what the state contributes.
+        gain_ih: of the first, normalised.
+        gain_hh: of the second.
+        mask_hidden: of variational dropout.
+        zone_h: see :class:`Holding`.
+        recurrence: the options of the equations.
         reverse: whether to go from the last step to the first.
-        lengths: for each row its number of steps; ``None``: all T.
+        running: where there is an element, ``(T, N)``; ``None``: everywhere.
         keep: whether to keep what the rule needs. Without, memory does not grow with T beyond that of the outputs.
 
     Returns:
-        The outputs ``(T, N, hidden_size)``, the last h, and, for the rule alone, all h and the gates.
+        The outputs ``(T, N, hidden_size)``, the last h, and, for the rule alone, what is saved.
     """
-    batch = Batch(x, reverse, lengths)
-    module, steps, (size, hidden) = batch.module, batch.steps, h0.shape
-    w, u = (_halved(keeping(rows, update_gate)) for rows in (weight_ih, weight_hh))
-    bias, bias_q = _biases(bias_ih, bias_hh, reset_after, update_gate)
-    projection = Projection(module, w, bias, size)
-    candidate = _After(module, u, bias_q, size) if reset_after else _Before(module, u, size)
+    batch = Batch(x, reverse, running)
+    w = _weights(weight_ih, weight_hh, bias_ih, bias_hh, gain_ih, gain_hh, mask_hidden)
+    steps, hidden = batch.steps, h0.shape[1]
     blocks = batch.blocks(4 * hidden, 0, steps)
-    hs = empty(module, (steps + 1, hidden, size), x.dtype)
     kept = steps if keep else max((stop - start for start, stop in blocks), default=0)
-    gates = empty(module, (kept, 4 * hidden, size), x.dtype)
-    hs[0] = h0.T
+    saved = Saved.room(batch.module, recurrence, steps, kept, h0.T)
+    run = _Run(batch, recurrence, w, saved, Holding(batch, zone_h))
+    saved.hs[0] = h0.T
     for start, stop in blocks:
-        first = start if keep else 0
-        part = gates[first : first + stop - start]
-        projection.into(batch.x[start:stop], part[:, hidden:])
-        _run(batch, candidate, start, hs[start : stop + 1], part)
-    return (batch.output(hs[1:]), hs[steps].T, *((hs, gates) if keep else ()))
+        first = start % kept
+        gates = saved.gates[first : first + stop - start]
+        run.project(start, batch.x[start:stop], gates[:, hidden:])
+        run(start, saved.hs[start : stop + 1], gates)
+    return (batch.output(saved.hs[1:]), saved.hs[steps].T, *(saved.arrays() if keep else ()))
 
 
-def _run(batch: Batch, candidate: Any, start: int, hs: Array, gates: Array) -> None:
-    """Go over a range of steps; the last three blocks of ``gates`` are the projected inputs at first."""
-    module, hidden, size = batch.module, hs.shape[1], batch.size
-    subtract, multiply, add, tanh = module.subtract, module.multiply, module.add, module.tanh
-    q, r, z, n = gates.reshape(len(gates), 4, hidden, size).swapaxes(0, 1)
-    half = module.full((), 0.5, hs.dtype)  # an array: a Python number is converted at every step
-    scratch = module.empty((hidden, size), hs.dtype)
-    views = zip(hs[:-1], hs[1:], gates[:, hidden : 3 * hidden], q, r, z, n, strict=True)
-    for t, (h, h_new, both, q, r, z, n) in enumerate(views, start):
-        add(both, candidate.gates(h), out=both)
-        tanh(both, out=both)
-        multiply(both, half, out=both)
-        add(both, half, out=both)
-        add(n, candidate.argument(q, r, h), out=n)
-        tanh(n, out=n)
-        subtract(h, n, out=scratch)
-        multiply(z, scratch, out=scratch)
-        add(n, scratch, out=h_new)
-        if batch.pauses[t]:
-            batch.stay(t, h_new, h)
+def _weights(*arrays: Array) -> Weights:
+    """What the kernel knows, as the equations call it."""
+    return Weights(**dict(zip(KNOWN, arrays, strict=True)))
+
+
+class _Run:
+    """The loop over the steps; what happens in it is chosen here, once for a sequence."""
+
+    def __init__(
+        self, batch: Batch, recurrence: GRURecurrence, w: Weights, saved: Saved, holding: Holding
+    ) -> None:
+        module, size, hidden = batch.module, batch.size, w.weight_hh.shape[1]
+        scale, dtype, limit = scale_of(recurrence.gate_nonlinearity), w.weight_hh.dtype, recurrence.gate_clip
+        self.batch, self.holding, self.keeps = batch, holding, recurrence.update_gate == "keep"
+        bias, bias_q = _biases(w, recurrence.reset_after, scale)
+        rows, gain = _rows(w.weight_ih, w.gain_ih, scale)
+        self.projection = Projection(module, rows, bias if gain is None else None, size)
+        self.normed = None if gain is None else Normed(module, gain, bias, saved.normed_ih(), BLOCKS)
+        self.state = (_After if recurrence.reset_after else _Before)(module, w, scale, bias_q, saved, size)
+        within = saved.within
+        parts = (None, None) if within is None else (within[:, : 2 * hidden], within[:, 2 * hidden :])
+        self.gates = squash(module, recurrence.gate_nonlinearity, dtype, limit, parts[0])
+        self.candidate = squash(module, recurrence.nonlinearity, dtype, limit, parts[1], whole=True)
+
+    def project(self, start: int, x: Array, out: Array) -> None:
+        """What the inputs of a range of steps contribute to r, z and n."""
+        self.projection.into(x, out)
+        if self.normed is not None:
+            self.normed(start, out)
+
+    def __call__(self, start: int, hs: Array, gates: Array) -> None:
+        """Go over a range of steps; the last three blocks of ``gates`` are the projected inputs at first."""
+        module, hidden, size = self.batch.module, hs.shape[1], self.batch.size
+        subtract, multiply, add = module.subtract, module.multiply, module.add
+        of_gates, argument, gate, candidate = self.state.gates, self.state.argument, self.gates, self.candidate
+        held, stay = self.holding.any, self.holding.stay
+        blocks = gates.reshape(len(gates), 4, hidden, size).swapaxes(0, 1)
+        ends = (blocks[3], hs[:-1]) if self.keeps else (hs[:-1], blocks[3])
+        scratch = module.empty((hidden, size), hs.dtype)
+        views = zip(hs[:-1], hs[1:], gates[:, hidden : 3 * hidden], *blocks, *ends, strict=True)
+        for t, (h, h_new, both, q, r, z, n, base, other) in enumerate(views, start):
+            add(both, of_gates(t, h), out=both)
+            gate(both)
+            add(n, argument(t, q, r, h), out=n)
+            candidate(n)
+            subtract(other, base, out=scratch)
+            multiply(z, scratch, out=scratch)
+            add(base, scratch, out=h_new)
+            if held:
+                stay(t, h_new, h)
 
 
 class _After:
     """The recurrent part of a step whose reset gate acts after the product."""
 
-    def __init__(self, module: Any, u: Array, bias_q: Array, size: int) -> None:
-        self.module, self.hidden = module, u.shape[1]
-        self.product = Forward(module, module.concatenate([u[2 * self.hidden :], u[: 2 * self.hidden]]), size)
-        self.bias = None if bias_q is None else bias_q.repeat(size, axis=1)
+    def __init__(self, module: Any, w: Weights, scale: float, bias_q: Array, saved: Saved, size: int) -> None:
+        rows, gain = _rows(w.weight_hh, w.gain_hh, scale, last_first=True)
+        self.module, self.hidden = module, w.weight_hh.shape[1]
+        self.product = Forward(module, rows, size, feature_major(w.mask_hidden))
+        self.normed = None if gain is None else Normed(module, gain, None, saved.normed_hh(), BLOCKS[::-1])
+        self.bias = None if bias_q is None else bias_q.reshape(-1, 1).repeat(size, axis=1)
         self.of_q, self.of_gates = self.product.result[: self.hidden], self.product.result[self.hidden :]
         self.scratch = module.empty_like(self.of_q)
 
-    def gates(self, h: Array) -> Array:
+    def gates(self, t: int, h: Array) -> Array:
         """What h contributes to r and z."""
-        self.product(h)
+        result = self.product(h)
+        if self.normed is not None:
+            self.normed(t, result)
         return self.of_gates
 
-    def argument(self, q: Array, r: Array, h: Array) -> Array:  # noqa: ARG002
+    def argument(self, t: int, q: Array, r: Array, h: Array) -> Array:  # noqa: ARG002
         """What it contributes to n, by way of q, which is filled in."""
         if self.bias is None:
             q[...] = self.of_q
@@ -123,44 +163,46 @@ class _After:
 class _Before:
     """The recurrent part of a step whose reset gate acts before the product."""
 
-    def __init__(self, module: Any, u: Array, size: int) -> None:
-        self.module, both = module, 2 * u.shape[1]
-        self.gates, self.of_n = Forward(module, u[:both], size), Forward(module, u[both:], size)
+    def __init__(self, module: Any, w: Weights, scale: float, bias_q: Array, saved: Saved, size: int) -> None:  # noqa: ARG002
+        (weight, gain), both = _rows(w.weight_hh, w.gain_hh, scale), 2 * w.weight_hh.shape[1]
+        self.module, mask = module, feature_major(w.mask_hidden)
+        self.of_gates = Forward(module, weight[:both], size, mask)
+        self.of_n = Forward(module, weight[both:], size, mask)
+        self.normed: tuple[Any, Any] = (None, None)
+        if gain is not None:
+            gates, candidate = saved.halves_hh()
+            self.normed = Normed(module, gain[:both], None, gates), Normed(module, gain[both:], None, candidate)
 
-    def argument(self, q: Array, r: Array, h: Array) -> Array:
+    def gates(self, t: int, h: Array) -> Array:
+        """What h contributes to r and z."""
+        result, normed = self.of_gates(h), self.normed[0]
+        return result if normed is None else normed(t, result)
+
+    def argument(self, t: int, q: Array, r: Array, h: Array) -> Array:
         """What h contributes to n, by way of q, which is filled in."""
-        return self.of_n(self.module.multiply(r, h, out=q))
+        result, normed = self.of_n(self.module.multiply(r, h, out=q)), self.normed[1]
+        return result if normed is None else normed(t, result)
 
 
-def keeping(rows: Array, update_gate: str) -> Array:
-    """Rows r, z, n of an update gate of either kind as those of one that keeps, or the other way round."""
-    if update_gate == "keep":
-        return rows
-    hidden = len(rows) // 3
-    negated = rows.copy()
-    negated[hidden : 2 * hidden] *= -1
-    return negated
+def _rows(weight: Array, gain: Array, scale: float, last_first: bool = False) -> tuple[Array, Array]:
+    """Rows r, z, n as the steps use them, and their gain, if they are normalised, which then bears the scale."""
+    if gain is None:
+        return scaled(weight, scale, last_first), None
+    return scaled(centred(weight, BLOCKS), 1.0, last_first), scaled(gain, scale, last_first)
 
 
-def _halved(rows: Array) -> Array:
-    """A copy of rows r, z, n with half the arguments of the sigmoids."""
-    halved, gates = rows.copy(), len(rows) // 3 * 2
-    halved[:gates] *= 0.5
-    return halved
-
-
-def _biases(bias_ih: Array, bias_hh: Array, reset_after: bool, update_gate: str) -> tuple[Array, Array]:
-    """The bias of the projected inputs, and the one that is inside the reset gate, if any, as a column."""
-    if bias_ih is None:
+def _biases(w: Weights, reset_after: bool, scale: float) -> tuple[Array, Array]:
+    """The bias of what the inputs contribute, and the one that is inside the reset gate, if any."""
+    if w.bias_ih is None:
         return None, None
-    bias, inner, gates = bias_ih + bias_hh, None, len(bias_ih) // 3 * 2
+    bias, inner, gates = w.bias_ih + w.bias_hh, None, len(w.bias_ih) // 3 * 2
     if reset_after:
-        bias[gates:] = bias_ih[gates:]
-        inner = bias_hh[gates:].reshape(-1, 1)
-    return _halved(keeping(bias, update_gate)), inner
+        bias[gates:] = w.bias_ih[gates:]
+        inner = w.bias_hh[gates:]
+    return scaled(bias, scale), inner
 
 
-@mg.defvjp_joint(gru_sequence)
+@mg.defvjp_joint(gru_sequence, conditions=("zone_h",))
 def _gru_back(
     g: Any,
     x: Any,
@@ -169,17 +211,22 @@ def _gru_back(
     weight_hh: Any,
     bias_ih: Any,
     bias_hh: Any,
+    gain_ih: Any,
+    gain_hh: Any,
+    mask_hidden: Any,
+    zone_h: Any,
     out: Any,
-    reset_after: bool,
-    update_gate: str,
+    recurrence: GRURecurrence,
     reverse: bool,
-    lengths: Lengths | None,
+    running: Running | None,
     needs: tuple[bool, ...],
 ) -> tuple[Any, ...]:
+    weights = (weight_ih, weight_hh, bias_ih, bias_hh, gain_ih, gain_hh, mask_hidden)
     if isinstance(weight_hh, mg.Tensor):
-        inputs = (x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
-        return recompute(GRURecurrence(reset_after, update_gate), g, inputs, needs, reverse, lengths)
-    batch, back = Batch(x, reverse, lengths), back_after if reset_after else back_before
-    w, u = keeping(weight_ih, update_gate), keeping(weight_hh, update_gate)
-    dx, dh, *rows = back(g, batch, out[2], out[3], w, u, needs[0])
-    return dx, dh, *(keeping(part, update_gate) for part in rows)
+        return recompute(recurrence, KNOWN, g, (x, h0, *weights, zone_h), needs, reverse, running)
+    w, batch = _weights(*weights), Batch(x, reverse, running)
+    kind = After if recurrence.reset_after else Before
+    way = kind(g, batch, recurrence, w, Saved.of(recurrence, out[2:]), Holding(batch, zone_h), needs[0])
+    way()
+    found = way.gradients()
+    return batch.leaving(way.sums.x), way.dh.T, *[found.get(name) for name in KNOWN], None

@@ -1,136 +1,257 @@
 """The way back through a gated recurrent unit, for either place of the reset gate. Blocks of rows: q, r, z, n.
 
-Everything that arrives at the gates is a multiple of the gradient of h: the multiples are computed for a chunk of
+Everything that arrives at the gates is a multiple of the gradient of h: the multiples are computed for a range of
 steps at once.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
-from .batch import Array, Batch, WeightGradients, flat
+from ..cells import GRURecurrence, Weights
+from .batch import Array, Batch, WeightGradients, feature_major, flat
+from .gru_parts import BLOCKS, Saved, blocks_of, last_last, scaled
+from .holding import Holding
 from .memory import empty
+from .norm import centred
+from .normed import Normed
 from .products import Back
+from .squash import slope
 
 
-def back_after(
-    g: Any, batch: Batch, hs: Array, gates: Array, weight_ih: Array, weight_hh: Array, needs_x: bool
-) -> tuple[Array, ...]:
-    """The reset gate acts after the product, so the first three blocks belong to ``W_hh`` and the last to ``W_ih``.
+class _Way(ABC):
+    """What both places of the reset gate share. Holds the gradient of h where the loop has got to.
 
-    Returns:
-        Gradients of x, h0, the weights and the two biases; weights are those of an update gate that keeps.
+    Args:
+        g: what arrives at the outputs and the last h.
+        batch: the inputs.
+        recurrence: the options of the equations.
+        w: what they use.
+        saved: what the forward kept.
+        holding: which units kept their state.
+        needs_x: whether the gradient of the inputs is wanted.
     """
-    module, (hidden, size) = batch.module, hs.shape[1:]
-    product = Back(module, module.concatenate([weight_hh[2 * hidden :], weight_hh[: 2 * hidden]]), size, 3)
-    sums = WeightGradients(batch, weight_ih, needs_x)
-    dh = g[1].T.copy()
-    for start, stop in reversed(batch.chunks(4 * hidden)):
-        columns = empty(module, (4 * hidden, stop - start, size), gates.dtype)
-        for first, end in reversed(batch.blocks(4 * hidden, start, stop)):
-            gradients, keep = _factors_after(batch, hs, gates, first, end)
-            _run_after(batch, product, gradients, keep, batch.arriving(g[0], first, end), dh)
-            flat(gradients, out=columns[:, first - start : end - start])
-        sums.inputs(start, stop, columns[hidden:])
-        sums.add("weight_hh", columns[: 3 * hidden], flat(hs[start:stop]))
-        sums.add_bias("bias_q", columns[:hidden])
-    dw, du = sums.total("weight_ih", weight_ih), sums.total("weight_hh", weight_hh)
-    db, dq = sums.total("bias_ih", weight_ih[:, 0]), sums.total("bias_q", weight_ih[:hidden, 0])
-    du = module.concatenate([du[hidden:], du[:hidden]])
-    return batch.leaving(sums.x), dh.T, dw, du, db, module.concatenate([db[: 2 * hidden], dq])
+
+    def __init__(
+        self,
+        g: Any,
+        batch: Batch,
+        recurrence: GRURecurrence,
+        w: Weights,
+        saved: Saved,
+        holding: Holding,
+        needs_x: bool,
+    ) -> None:
+        self.batch, self.saved, self.holding, self.g, self.dh = batch, saved, holding, g[0], g[1].T.copy()
+        self.keeps, self.mask = recurrence.update_gate == "keep", feature_major(w.mask_hidden)
+        self.of_gate, self.of_candidate = slope(recurrence.gate_nonlinearity), slope(recurrence.nonlinearity)
+        self.hidden, self.normed = len(self.dh), None
+        if recurrence.layer_norm:
+            w = w._replace(weight_ih=centred(w.weight_ih, BLOCKS), weight_hh=centred(w.weight_hh, BLOCKS))
+            self.normed = Normed(batch.module, w.gain_ih, None, saved.normed_ih(), BLOCKS)
+        self.w, self.sums = w, WeightGradients(batch, w.weight_ih, needs_x)
+
+    @abstractmethod
+    def back(self, start: int, stop: int, gradients: Array, states: Array) -> None:
+        """Go back over a range of steps.
+
+        Fills in ``gradients``, what arrives at q, r, z, n, and ``states``, what arrives at the recurrent products; if
+        these are not normalised, it is among the former.
+        """
+
+    @abstractmethod
+    def columns(self, start: int, gradients: Array, states: Array) -> tuple[Array, Array]:
+        """What arrived at the products with inputs and with states, ``(rows, steps, N)``, all steps side by side.
+
+        Adds to the gradients of biases and gains.
+        """
+
+    @abstractmethod
+    def add(self, start: int, stop: int, inputs: Array, states: Array) -> None:
+        """Add to the gradients of the weights."""
+
+    def __call__(self) -> None:
+        """Go back over all steps."""
+        rows, batch = 4 * self.hidden, self.batch
+        for start, stop in reversed(batch.chunks(rows)):
+            gradients = states = empty(batch.module, (stop - start, rows, batch.size), self.dh.dtype)
+            if self.normed is not None:
+                states = empty(batch.module, (stop - start, rows - self.hidden, batch.size), self.dh.dtype)
+            for first, end in reversed(batch.blocks(rows, start, stop)):
+                here = slice(first - start, end - start)
+                self.back(first, end, gradients[here], states[here])
+            columns = self.columns(start, gradients, states)
+            del gradients, states  # so that their memory serves what comes now
+            self.add(start, stop, *columns)
+
+    def update(self, start: int, stop: int, to_z: Array, to_n: Array) -> Array:
+        """Multiples of the gradient of h for the arguments of z and n; returns those that go straight back."""
+        module, saved = self.batch.module, self.saved
+        h, (_, _, z, n) = saved.hs[start:stop], blocks_of(saved.gates[start:stop])
+        straight, share = z, module.subtract(1, z)
+        base, other = n, h
+        if not self.keeps:
+            straight, share, base, other = share, straight, other, base
+        module.multiply(share, self.of_candidate(n), out=to_n)
+        module.subtract(other, base, out=to_z)
+        module.multiply(to_z, self.of_gate(z), out=to_z)
+        held = self.holding.share(start, stop, h.dtype)
+        if held is not None:
+            rest = 1 - held
+            to_z *= rest
+            to_n *= rest
+            straight = straight * rest + held
+        if saved.within is not None:
+            within = saved.within[start:stop]
+            to_z *= within[:, self.hidden : 2 * self.hidden]
+            to_n *= within[:, 2 * self.hidden :]
+        return straight
+
+    def reset(self, start: int, stop: int, to_r: Array) -> Array:
+        """Multiply by what leads from the reset gates of a range of steps to their arguments; returns the gates."""
+        r = blocks_of(self.saved.gates[start:stop])[1]
+        self.batch.module.multiply(to_r, self.of_gate(r), out=to_r)
+        if self.saved.within is not None:
+            to_r *= self.saved.within[start:stop, : self.hidden]
+        return r
+
+    def inputs(self, start: int, gradients: Array) -> Array:
+        """What arrives at the products with inputs, ``(rows, steps, N)``, from what does behind their norm."""
+        self.normed.collect(start, gradients)
+        return flat(self.normed.back(start, gradients, gradients))
+
+    def behind_norm(self, found: dict[str, Array], gain_hh: Array, bias_hh: Array) -> dict[str, Array]:
+        """The gradients of all weights, from those of the centred ones."""
+        gain_ih, bias_ih = self.normed.gradients()
+        others = {"gain_ih": gain_ih, "gain_hh": gain_hh, "bias_ih": bias_ih, "bias_hh": bias_hh}
+        return {name: centred(rows, BLOCKS) for name, rows in found.items()} | others
 
 
-def _run_after(batch: Batch, product: Back, gradients: Array, keep: Array, arriving: Array, dh: Array) -> None:
-    """Go back over a range of steps: ``gradients`` are factors at first; ``dh`` is changed in place."""
-    add, multiply, hidden, size = batch.module.add, batch.module.multiply, *dh.shape
-    blocks, scratch = gradients.reshape(len(gradients), 4, hidden, size), batch.module.empty_like(dh)
-    views = (view[::-1] for view in (blocks, gradients[:, : 3 * hidden], keep, arriving))
-    for all_four, d, keep, arrived in zip(*views, strict=True):
-        add(dh, arrived, out=dh)
-        multiply(all_four, dh, out=all_four)
-        multiply(keep, dh, out=scratch)
-        product(d, dh)
-        add(dh, scratch, out=dh)
+class After(_Way):
+    """The reset gate acts after the product: the first three blocks belong to ``W_hh`` and the last to ``W_ih``."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        module, saved = self.batch.module, self.saved
+        self.product = Back(module, scaled(self.w.weight_hh, 1.0, last_first=True), self.batch.size, 3, self.mask)
+        if self.normed is not None:
+            gain = scaled(self.w.gain_hh, 1.0, last_first=True)
+            self.normed_hh = Normed(module, gain, None, saved.normed_hh(), BLOCKS[::-1])
+
+    def back(self, start: int, stop: int, gradients: Array, states: Array) -> None:
+        """See :meth:`_Way.back`."""
+        module, dh, product = self.batch.module, self.dh, self.product
+        add, multiply, scratch = module.add, module.multiply, module.empty_like(dh)
+        normed = None if self.normed is None else self.normed_hh
+        keep, arriving = self.factors(start, stop, gradients), self.batch.arriving(self.g, start, stop)
+        at_hh = gradients[:, : 3 * self.hidden]
+        views = (gradients.reshape(len(gradients), 4, *dh.shape), at_hh, states[:, : 3 * self.hidden], keep, arriving)
+        backward = zip(range(stop - 1, start - 1, -1), *[view[::-1] for view in views], strict=True)
+        for t, four, behind, d, straight, arrived in backward:
+            add(dh, arrived, out=dh)
+            multiply(four, dh, out=four)
+            multiply(straight, dh, out=scratch)
+            if normed is not None:
+                normed.back(t, behind, d)
+            product(d, dh)
+            add(dh, scratch, out=dh)
+
+    def factors(self, start: int, stop: int, factors: Array) -> Array:
+        """Fills in the multiples of the gradient of h for q, r, z, n; returns those that go straight back."""
+        multiply, (to_q, to_r, to_z, to_n) = self.batch.module.multiply, blocks_of(factors)
+        straight = self.update(start, stop, to_z, to_n)
+        multiply(to_n, blocks_of(self.saved.gates[start:stop])[0], out=to_r)
+        multiply(to_n, self.reset(start, stop, to_r), out=to_q)
+        return straight
+
+    def columns(self, start: int, gradients: Array, states: Array) -> tuple[Array, Array]:
+        """See :meth:`_Way.columns`."""
+        hidden = self.hidden
+        if self.normed is not None:
+            self.normed_hh.collect(start, gradients[:, : 3 * hidden])
+            return self.inputs(start, gradients[:, hidden:]), flat(states)
+        columns = flat(gradients)
+        self.sums.add_bias("bias_q", columns[:hidden])
+        return columns[hidden:], columns[: 3 * hidden]
+
+    def add(self, start: int, stop: int, inputs: Array, states: Array) -> None:
+        """See :meth:`_Way.add`."""
+        self.sums.inputs(start, stop, inputs, self.normed is None)
+        self.sums.states(states, self.saved.hs[start:stop], self.mask)
+
+    def gradients(self) -> dict[str, Array]:
+        """Those of the weights, by name."""
+        hidden, sums, w = self.hidden, self.sums, self.w
+        found = {"weight_ih": sums.total("weight_ih", w.weight_ih)}
+        found["weight_hh"] = last_last(sums.total("weight_hh", w.weight_hh))
+        if self.normed is not None:
+            of_hh = [last_last(part) for part in self.normed_hh.gradients()]
+            return self.behind_norm(found, *of_hh)
+        bias, bias_q = sums.total("bias_ih", w.weight_ih[:, 0]), sums.total("bias_q", w.weight_hh[:hidden, 0])
+        inner = self.batch.module.concatenate([bias[: 2 * hidden], bias_q])
+        return {**found, "bias_ih": bias, "bias_hh": inner}
 
 
-def _factors_after(batch: Batch, hs: Array, gates: Array, start: int, stop: int) -> tuple[Array, Array]:
-    """Per step: multiples of the gradient of h for q, r, z, n, and the one that goes straight back."""
-    module, hidden = batch.module, hs.shape[1]
-    q, r, z, n = (gates[start:stop, k * hidden : (k + 1) * hidden] for k in range(4))
-    factors = empty(module, (stop - start, 4 * hidden, batch.size), hs.dtype)
-    to_q, to_r, to_z, to_n = (factors[:, k * hidden : (k + 1) * hidden] for k in range(4))
-    _update_factors(module, z, n, hs[start + 1 : stop + 1], to_z, to_n)
-    module.multiply(to_n, r, out=to_q)
-    module.subtract(1, r, out=to_r)
-    to_r *= to_q
-    to_r *= q
-    batch.silence(factors, start, stop)
-    return factors, batch.still(z, start, stop, 1.0)
+class Before(_Way):
+    """The reset gate acts before the product, which n has for itself."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        both, module, size = 2 * self.hidden, self.batch.module, self.batch.size
+        gates, candidate = self.w.weight_hh[:both], self.w.weight_hh[both:]
+        self.products = Back(module, gates, size, 2, self.mask), Back(module, candidate, size, 1, self.mask)
+        if self.normed is not None:
+            gains, saved = (self.w.gain_hh[:both], self.w.gain_hh[both:]), self.saved.halves_hh()
+            self.normed_hh = [Normed(module, *part) for part in zip(gains, (None, None), saved, strict=True)]
 
-def _update_factors(module: Any, z: Array, n: Array, after: Array, to_z: Array, to_n: Array) -> None:
-    """Multiples for n, ``(1 - z)(1 - n^2)``, and for the argument of z, ``(h - n) z (1 - z)``.
+    def back(self, start: int, stop: int, gradients: Array, states: Array) -> None:
+        """See :meth:`_Way.back`; nothing arrives at q."""
+        module, dh, (back_rz, back_n) = self.batch.module, self.dh, self.products
+        add, multiply, dq, scratch = module.add, module.multiply, module.empty_like(dh), module.empty_like(dh)
+        normed_rz, normed_n = (None, None) if self.normed is None else self.normed_hh
+        _, to_r, to_z, to_n = blocks = blocks_of(gradients)
+        keep, arriving = self.update(start, stop, to_z, to_n), self.batch.arriving(self.g, start, stop)
+        to_r[...] = self.saved.hs[start:stop]
+        resets, behind, both = self.reset(start, stop, to_r), states[:, -3 * self.hidden :], 2 * self.hidden
+        to_zn, to_rz = blocks[2:].swapaxes(0, 1), gradients[:, self.hidden : -self.hidden]
+        views = (to_zn, to_r, to_n, to_rz, keep, resets, arriving, behind)
+        backward = zip(range(stop - 1, start - 1, -1), *[view[::-1] for view in views], strict=True)
+        for t, zn, of_r, of_n, rz, straight, r, arrived, d in backward:
+            add(dh, arrived, out=dh)
+            multiply(zn, dh, out=zn)
+            back_n(of_n if normed_n is None else normed_n.back(t, of_n, d[both:]), dq)
+            multiply(of_r, dq, out=of_r)
+            multiply(straight, dh, out=scratch)
+            back_rz(rz if normed_rz is None else normed_rz.back(t, rz, d[:both]), dh)
+            add(dh, scratch, out=dh)
+            multiply(r, dq, out=scratch)
+            add(dh, scratch, out=dh)
 
-    There, h is that of the step before, and ``(h - n) z`` is how far the one after is from n.
-    """
-    rest = module.subtract(1, z, out=to_n)
-    module.multiply(module.subtract(after, n, out=to_z), rest, out=to_z)
-    part = module.multiply(rest, n, out=empty(module, z.shape, z.dtype))
-    module.subtract(rest, module.multiply(part, n, out=part), out=to_n)
+    def columns(self, start: int, gradients: Array, states: Array) -> tuple[Array, Array]:
+        """See :meth:`_Way.columns`."""
+        inputs, both = gradients[:, self.hidden :], 2 * self.hidden
+        if self.normed is None:
+            columns = flat(inputs)
+            return columns, columns
+        for normed, rows in zip(self.normed_hh, (slice(both), slice(both, None)), strict=True):
+            normed.collect(start, inputs[:, rows])
+        return self.inputs(start, inputs), flat(states)
 
+    def add(self, start: int, stop: int, inputs: Array, states: Array) -> None:
+        """See :meth:`_Way.add`."""
+        both, saved = 2 * self.hidden, self.saved
+        self.sums.inputs(start, stop, inputs, self.normed is None)
+        self.sums.states(states[:both], saved.hs[start:stop], self.mask)
+        self.sums.states(states[both:], saved.gates[start:stop, : self.hidden], self.mask, "weight_hh_n")
 
-def back_before(
-    g: Any, batch: Batch, hs: Array, gates: Array, weight_ih: Array, weight_hh: Array, needs_x: bool
-) -> tuple[Array, ...]:
-    """The reset gate acts before the product. Blocks of rows of the gradients: r, z, n.
-
-    Returns:
-        As :func:`back_after`.
-    """
-    (hidden, size), both = hs.shape[1:], 2 * hs.shape[1]
-    products = Back(batch.module, weight_hh[:both], size, 2), Back(batch.module, weight_hh[both:], size, 1)
-    sums = WeightGradients(batch, weight_ih, needs_x)
-    dh = g[1].T.copy()
-    for start, stop in reversed(batch.chunks(4 * hidden)):
-        q, r = gates[start:stop, :hidden], gates[start:stop, hidden:both]
-        factors, keep = _factors_before(batch, hs, gates, start, stop)
-        _run_before(batch, products, factors, keep, r, batch.arriving(g[0], start, stop), dh)
-        columns = flat(factors)
-        sums.inputs(start, stop, columns)
-        sums.add("weight_hh_rz", columns[:both], flat(hs[start:stop]))
-        sums.add("weight_hh_n", columns[both:], flat(q))
-    dw, db = sums.total("weight_ih", weight_ih), sums.total("bias_ih", weight_ih[:, 0])
-    du_rz, du_n = sums.total("weight_hh_rz", weight_hh[:both]), sums.total("weight_hh_n", weight_hh[both:])
-    return batch.leaving(sums.x), dh.T, dw, batch.module.concatenate([du_rz, du_n]), db, db
-
-
-def _run_before(
-    batch: Batch, products: tuple[Back, Back], gradients: Array, keep: Array, r: Array, arriving: Array, dh: Array
-) -> None:
-    """As :func:`_run_after`."""
-    add, multiply, hidden, size = batch.module.add, batch.module.multiply, *dh.shape
-    dq, scratch, (back_rz, back_n) = batch.module.empty_like(dh), batch.module.empty_like(dh), products
-    blocks = gradients.reshape(len(gradients), 3, hidden, size)
-    views = (view[::-1] for view in (blocks[:, 1:], blocks[:, 0], blocks[:, 2], gradients[:, : 2 * hidden], keep, r, arriving))
-    for for_zn, for_r, for_n, for_rz, keep, r, arrived in zip(*views, strict=True):
-        add(dh, arrived, out=dh)
-        multiply(for_zn, dh, out=for_zn)
-        back_n(for_n, dq)
-        multiply(for_r, dq, out=for_r)
-        multiply(keep, dh, out=scratch)
-        back_rz(for_rz, dh)
-        add(dh, scratch, out=dh)
-        multiply(r, dq, out=scratch)
-        add(dh, scratch, out=dh)
-
-
-def _factors_before(batch: Batch, hs: Array, gates: Array, start: int, stop: int) -> tuple[Array, Array]:
-    """Per step: for the rows z and n and straight back, multiples of the gradient of h; for r, of that of ``r h``."""
-    module, hidden = batch.module, hs.shape[1]
-    q, r, z, n = (gates[start:stop, k * hidden : (k + 1) * hidden] for k in range(4))
-    factors = empty(module, (stop - start, 3 * hidden, batch.size), hs.dtype)
-    to_r, to_z, to_n = (factors[:, k * hidden : (k + 1) * hidden] for k in range(3))
-    _update_factors(module, z, n, hs[start + 1 : stop + 1], to_z, to_n)
-    module.subtract(1, r, out=to_r)
-    to_r *= q
-    return batch.still(factors, start, stop), batch.still(z, start, stop, 1.0)
+    def gradients(self) -> dict[str, Array]:
+        """See :meth:`After.gradients`."""
+        concatenate, sums, w, both = self.batch.module.concatenate, self.sums, self.w, 2 * self.hidden
+        parts = sums.total("weight_hh", w.weight_hh[:both]), sums.total("weight_hh_n", w.weight_hh[both:])
+        found = {"weight_ih": sums.total("weight_ih", w.weight_ih), "weight_hh": concatenate(parts)}
+        if self.normed is not None:
+            of_hh = [concatenate(part) for part in zip(*[normed.gradients() for normed in self.normed_hh], strict=True)]
+            return self.behind_norm(found, *of_hh)
+        bias = sums.total("bias_ih", w.weight_ih[:, 0])
+        return {**found, "bias_ih": bias, "bias_hh": bias}

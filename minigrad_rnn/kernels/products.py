@@ -48,10 +48,15 @@ def cut(rows: int, inner: int, columns: int, times: int = 1) -> int:
 
 
 class Forward:
-    """``weight @ h``, step by step; the result is overwritten by the next."""
+    """``weight @ h``, step by step; the result is overwritten by the next.
 
-    def __init__(self, module: Any, weight: Array, size: int) -> None:
+    With a ``mask``, ``(features, N)``, h is multiplied by it first.
+    """
+
+    def __init__(self, module: Any, weight: Array, size: int, mask: Array = None) -> None:
         rows, inner = weight.shape
+        self.multiply, self.mask = module.multiply, mask
+        self._masked = None if mask is None else module.empty_like(mask)
         part = cut(rows, inner, size) if module is numpy else 0
         self.matmul, self.weight = module.matmul, weight
         self.result = self._out = module.empty((rows, size), weight.dtype)
@@ -61,15 +66,18 @@ class Forward:
 
     def __call__(self, h: Array) -> Array:
         """``(rows, N)``."""
+        if self.mask is not None:
+            h = self.multiply(h, self.mask, out=self._masked)
         self.matmul(self.weight, h, out=self._out)
         return self.result
 
 
 class Back:
-    """``weight.T @ d``, step by step."""
+    """``weight.T @ d``, step by step; with a ``mask``, ``(features, N)``, times that."""
 
-    def __init__(self, module: Any, weight: Array, size: int, gates: int) -> None:
+    def __init__(self, module: Any, weight: Array, size: int, gates: int, mask: Array = None) -> None:
         rows, features = weight.shape
+        self.mask = mask
         self.module, self.weight, self.shape, self._parts = module, weight.T, None, None
         if module is not numpy:
             return
@@ -94,6 +102,8 @@ class Back:
         else:
             self.module.matmul(self.weight, d.reshape(self.shape), out=self._parts)
             self.module.add.reduce(self._terms, axis=0, out=out)
+        if self.mask is not None:
+            self.module.multiply(out, self.mask, out=out)
 
 
 class Projection:

@@ -6,13 +6,18 @@ from typing import Any
 
 import minigrad as mg
 
-from ..cells import RNNRecurrence
-from ..cells.unroll import Lengths
-from .batch import Array, Batch, WeightGradients, flat
-from .memory import empty
-from .products import Back, Forward, Projection
+from ..cells import RNNRecurrence, Weights
+from ..cells.unroll import Running
+from .batch import Array, Batch, feature_major
+from .holding import Holding
+from .norm import centred
+from .normed import Normed
+from .products import Forward, Projection
 from .recompute import recompute
+from .rnn_back import Saved, back
+from .squash import scale_of, squash
 
+KNOWN = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "gain_hh", "mask_hidden")
 
 @mg.primitive(outputs=True)
 def rnn_sequence(
@@ -22,47 +27,91 @@ def rnn_sequence(
     weight_hh: Array,
     bias_ih: Array = None,
     bias_hh: Array = None,
+    gain_hh: Array = None,
+    mask_hidden: Array = None,
+    zone_h: Array = None,
     /,
-    nonlinearity: str = "tanh",
+    recurrence: RNNRecurrence = RNNRecurrence(),  # noqa: B008 - it cannot be changed
     reverse: bool = False,
-    lengths: Lengths | None = None,
+    running: Running | None = None,
+    keep: bool = True,
 ) -> Any:
     """A simple recurrent network over a sequence; see :class:`RNNRecurrence` for the equation.
 
     Args:
         x: ``(T, N, input_size)``.
         h0: the state to begin with, ``(N, hidden_size)``.
-        weight_ih: see :class:`Weights` for this and the following.
+        weight_ih: see :class:`Weights` for this and the following, of which all but the weights may be ``None``.
         weight_hh: recurrent weights.
-        bias_ih: may be ``None``.
+        bias_ih: added to the sum of the products.
         bias_hh: likewise.
-        nonlinearity: ``"tanh"`` or ``"relu"``.
+        gain_hh: of that sum, normalised.
+        mask_hidden: of variational dropout.
+        zone_h: see :class:`Holding`.
+        recurrence: the options of the equation.
         reverse: whether to go from the last step to the first.
-        lengths: for each row its number of steps; ``None``: all T.
+        running: where there is an element, ``(T, N)``; ``None``: everywhere.
+        keep: whether to keep what the rule needs. Without, memory does not grow with T beyond that of the outputs.
 
     Returns:
-        The outputs ``(T, N, hidden_size)``, the last h, and, for the rule alone, all h.
+        The outputs ``(T, N, hidden_size)``, the last h, and, for the rule alone: all h, and, where the equation has
+        them, the values of its nonlinearity if zoneout kept others, where arguments were not cut off, and the
+        normalised sums with their scales.
     """
-    batch = Batch(x, reverse, lengths)
-    module, steps, (size, hidden) = batch.module, batch.steps, h0.shape
-    bias = None if bias_ih is None else bias_ih + bias_hh
-    projection, product = Projection(module, weight_ih, bias, size), Forward(module, weight_hh, size)
-    hs = empty(module, (steps + 1, hidden, size), x.dtype)
-    hs[0] = h0.T
-    zero = module.zeros((), x.dtype)
-    for start, stop in batch.blocks(hidden, 0, steps):
-        projection.into(batch.x[start:stop], hs[start + 1 : stop + 1])
-        for t, (before, h) in enumerate(zip(hs[start:stop], hs[start + 1 : stop + 1], strict=True), start):
-            module.add(h, product(before), out=h)
-            if nonlinearity == "tanh":
-                module.tanh(h, out=h)
-            else:
-                module.maximum(h, zero, out=h)
-            batch.stay(t, h, before)
-    return batch.output(hs[1:]), hs[steps].T, hs
+    batch, w = Batch(x, reverse, running), _weights(weight_ih, weight_hh, bias_ih, bias_hh, gain_hh, mask_hidden)
+    steps, hidden = batch.steps, h0.shape[1]
+    blocks = batch.blocks(hidden, 0, steps)
+    kept = steps if keep else max((stop - start for start, stop in blocks), default=0)
+    saved = Saved.room(batch.module, recurrence, steps, kept, h0.T, zone_h)
+    run = _Run(batch, recurrence, w, saved, Holding(batch, zone_h))
+    saved.hs[0] = h0.T
+    for start, stop in blocks:
+        run(start, stop)
+    return (batch.output(saved.hs[1:]), saved.hs[steps].T, *(saved.arrays() if keep else ()))
 
 
-@mg.defvjp_joint(rnn_sequence)
+def _weights(*arrays: Array) -> Weights:
+    """What the kernel knows, as the equation calls it."""
+    return Weights(**dict(zip(KNOWN, arrays, strict=True)))
+
+
+class _Run:
+    """The loop over the steps; what happens in it is chosen here, once for a sequence."""
+
+    def __init__(self, batch: Batch, recurrence: RNNRecurrence, w: Weights, saved: Saved, holding: Holding) -> None:
+        module, size, name = batch.module, batch.size, recurrence.nonlinearity
+        self.batch, self.saved, self.holding, self.normed = batch, saved, holding, None
+        scale = module.full((), scale_of(name), w.weight_hh.dtype)
+        bias = None if w.bias_ih is None else (w.bias_ih + w.bias_hh) * scale
+        weights = w.weight_ih, w.weight_hh
+        if recurrence.layer_norm:
+            weights = centred(w.weight_ih), centred(w.weight_hh)
+            self.normed, bias = Normed(module, w.gain_hh * scale, bias, (saved.normal, saved.scale)), None
+        elif scale_of(name) != 1:
+            weights = w.weight_ih * scale, w.weight_hh * scale
+        self.projection = Projection(module, weights[0], bias, size)
+        self.product = Forward(module, weights[1], size, feature_major(w.mask_hidden))
+        self.squash = squash(module, name, w.weight_hh.dtype, recurrence.gate_clip, saved.within)
+
+    def __call__(self, start: int, stop: int) -> None:
+        """Go over a range of steps."""
+        add, product, normed, function = self.batch.module.add, self.product, self.normed, self.squash
+        hs, values = self.saved.hs[start : stop + 1], self.saved.values
+        apart, stay = values is not None, self.holding.stay if self.holding.any else None
+        values = hs[1:] if values is None else values[start % len(values) :][: stop - start]
+        self.projection.into(self.batch.x[start:stop], values)
+        for t, (before, h, value) in enumerate(zip(hs[:-1], hs[1:], values, strict=True), start):
+            add(value, product(before), out=value)
+            if normed is not None:
+                normed(t, value)
+            function(value)
+            if apart:
+                h[...] = value
+            if stay is not None:
+                stay(t, h, before)
+
+
+@mg.defvjp_joint(rnn_sequence, conditions=("zone_h",))
 def _rnn_back(
     g: Any,
     x: Any,
@@ -71,38 +120,18 @@ def _rnn_back(
     weight_hh: Any,
     bias_ih: Any,
     bias_hh: Any,
+    gain_hh: Any,
+    mask_hidden: Any,
+    zone_h: Any,
     out: Any,
-    nonlinearity: str,
+    recurrence: RNNRecurrence,
     reverse: bool,
-    lengths: Lengths | None,
+    running: Running | None,
     needs: tuple[bool, ...],
 ) -> tuple[Any, ...]:
+    weights = (weight_ih, weight_hh, bias_ih, bias_hh, gain_hh, mask_hidden)
     if isinstance(weight_hh, mg.Tensor):
-        inputs = (x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
-        return recompute(RNNRecurrence(nonlinearity), g, inputs, needs, reverse, lengths)
-    batch, hs = Batch(x, reverse, lengths), out[2]
-    module, hidden = batch.module, h0.shape[1]
-    sums, product = WeightGradients(batch, weight_ih, needs[0]), Back(module, weight_hh, batch.size, 1)
-    dh = g[1].T.copy()
-    for start, stop in reversed(batch.chunks(hidden)):
-        states = hs[start + 1 : stop + 1]
-        factors = empty(module, states.shape, states.dtype)
-        if nonlinearity == "tanh":
-            module.subtract(1, module.multiply(states, states, out=factors), out=factors)
-        else:
-            module.greater(states, 0, out=factors)
-        batch.silence(factors, start, stop)
-        arriving = batch.arriving(g[0], start, stop)
-        steps = zip(range(stop - 1, start - 1, -1), factors[::-1], arriving[::-1], strict=True)
-        for t, d, arrived in steps:
-            module.add(dh, arrived, out=dh)
-            module.multiply(d, dh, out=d)
-            after = dh.copy() if batch.pauses[t] else dh
-            product(d, dh)
-            batch.stay(t, dh, after)
-        columns = flat(factors)
-        sums.inputs(start, stop, columns)
-        sums.add("weight_hh", columns, flat(hs[start:stop]))
-    dw, du = sums.total("weight_ih", weight_ih), sums.total("weight_hh", weight_hh)
-    db = sums.total("bias_ih", weight_ih[:, 0])
-    return batch.leaving(sums.x), dh.T, dw, du, db, db
+        return recompute(recurrence, KNOWN, g, (x, h0, *weights, zone_h), needs, reverse, running)
+    batch, saved = Batch(x, reverse, running), Saved.of(recurrence, out[2:], zone_h)
+    dx, dh, found = back(g, batch, recurrence, _weights(*weights), saved, Holding(batch, zone_h), needs[0])
+    return dx, dh, *[found.get(name) for name in KNOWN], None

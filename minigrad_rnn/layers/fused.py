@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import minigrad as mg
 
-from ..cells import GRURecurrence, LSTMRecurrence, Noise, Recurrence, RNNRecurrence, State, Weights
+from ..cells import NONLINEARITIES, GRURecurrence, LSTMRecurrence, Recurrence, RNNRecurrence, State, Weights
 from ..cells.noise import Zones
-from ..cells.unroll import Run, Running, unroll
+from ..cells.unroll import Run, Running
 from ..kernels import gru_sequence, lstm_sequence, rnn_sequence
+from ..kernels.gru_parts import KNOWN as GRU_KNOWN
+from ..kernels.lstm import KNOWN as LSTM_KNOWN
+from ..kernels.rnn import KNOWN as RNN_KNOWN
 
-PLAIN = {LSTMRecurrence: set(), GRURecurrence: {"reset_after", "update_gate"}, RNNRecurrence: {"nonlinearity"}}
+KINDS = (LSTMRecurrence, GRURecurrence, RNNRecurrence)
+NONE = {
+    "batch_norm": "batch_norm couples the sequences of a batch at every step, for which there is no kernel",
+    "time_skips": "time_skips look back more than one step, for which there is no kernel",
+}
+
+
+def why_not(recurrence: Recurrence) -> str | None:
+    """Why a recurrence has no kernel; ``None`` if it has one."""
+    if type(recurrence) not in KINDS:  # not cached: the cache would keep somebody's cell alive
+        return f"{recurrence.title} has no kernel"
+    return _lacking(recurrence)
 
 
 @functools.lru_cache(256)
-def why_not(recurrence: Recurrence, noise: Noise) -> str | None:
-    """Why a recurrence has no kernel; ``None`` if it has one."""
-    if noise.zoneout or noise.variational:
-        return "the kernel does not know zoneout"
-    known = PLAIN.get(type(recurrence))
-    if known is None:
-        return f"{recurrence.title} has no kernel"
-    for option in recurrence.changed():
-        if option.split("=")[0] not in known | {"init", "forget_bias"}:
-            return f"the kernel does not know {option}"
-    if getattr(recurrence, "nonlinearity", "tanh") not in ("tanh", "relu"):
-        return "the kernel does not know the nonlinearity"
+def _lacking(recurrence: Recurrence) -> str | None:
+    for option, reason in NONE.items():
+        if getattr(recurrence, option):
+            return reason
+    for option in ("nonlinearity", "gate_nonlinearity", "output_nonlinearity"):
+        name = getattr(recurrence, option, "tanh")
+        if NONLINEARITIES[name].slope is None:
+            return f"{option}={name!r}: its value does not tell its derivative, and a kernel keeps values only"
     return None
 
 
@@ -41,19 +52,26 @@ def fused(
     every: bool = False,
 ) -> Run:
     """As :func:`~minigrad_rnn.cells.unroll.unroll`, in one op."""
-    if every:  # the kernels put out no cells
-        return unroll(recurrence, x, state, w, zones, reverse, running, every)
-    if isinstance(recurrence, RNNRecurrence):
-        output, *last = rnn_sequence(x, *state, *w[:4], recurrence.nonlinearity, reverse, running)[:2]
-    elif isinstance(recurrence, GRURecurrence):
-        keep = _tracked(x, *state, *w[:4])
-        conventions = (recurrence.reset_after, recurrence.update_gate)
-        output, *last = gru_sequence(x, *state, *w[:4], *conventions, reverse, running, keep)[:2]
-    else:
-        output, *last = lstm_sequence(x, *state, *w[:5], reverse, running, _tracked(x, *state, *w[:5]))[:3]
-    return Run(output, tuple(last))
+    if isinstance(recurrence, LSTMRecurrence):
+        inputs = _inputs(recurrence, x, state, w, LSTM_KNOWN, zones)
+        results = lstm_sequence(*inputs, recurrence, reverse, running, _tracked(inputs), every)
+        output, h, c = results[:3]
+        return Run(output, (h, c), (output, results[3]) if every else ())
+    kernel, known = (rnn_sequence, RNN_KNOWN) if isinstance(recurrence, RNNRecurrence) else (gru_sequence, GRU_KNOWN)
+    inputs = _inputs(recurrence, x, state, w, known, zones)
+    output, h = kernel(*inputs, recurrence, reverse, running, _tracked(inputs))[:2]
+    return Run(output, (h,), (output,) if every else ())
 
 
-def _tracked(*tensors: mg.Tensor | None) -> bool:
+def _inputs(
+    recurrence: Recurrence, x: mg.Tensor, state: State, w: Weights, known: tuple[str, ...], zones: Zones
+) -> tuple[Any, ...]:
+    """All that a kernel takes, of the weights those that it knows."""
+    unknown = [name for name, value in w._asdict().items() if value is not None and name not in known]
+    assert not unknown, f"{recurrence.title} on the fused path was given {unknown}"
+    return x, *state, *[getattr(w, name) for name in known], *(zones or (None,) * len(recurrence.parts))
+
+
+def _tracked(tensors: tuple[mg.Tensor | None, ...]) -> bool:
     """Whether an op on these tensors would be recorded."""
     return mg.is_grad_enabled() and any(x.requires_grad for x in tensors if x is not None)

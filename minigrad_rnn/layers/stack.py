@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -97,7 +98,7 @@ class Stack(nn.Module):
             return "unrolled", f"every op is recorded: inside {inside}"
         if not self.fused:
             return "unrolled", "every op is recorded: fused is False"
-        lacks = why_not(self.recurrence_of(layer, reverse), self.noise_of(layer, reverse))
+        lacks = why_not(self.recurrence_of(layer, reverse))
         return ("unrolled", lacks) if lacks else ("fused", "one op for the whole sequence")
 
     def run(self, input: Any, state: Any, lengths: Any, mask: Any, every: bool) -> tuple[Any, ...]:
@@ -170,7 +171,8 @@ class Stack(nn.Module):
             zones = noise.zones(x, x.shape[:2], self.sizes_of(layer, reverse)[: len(recurrence.zoned)], self.training)
             x, w = masks.on_input(x if masks.input is None else silent(x, running)), masks.on(w)
         path = fused if self._way(layer, reverse)[0] == "fused" else unroll
-        with blaming(recurrence, w, x):
+        watched = mg.inspect.detecting_anomalies()
+        with blaming(recurrence, w, x) if watched else contextlib.nullcontext():
             return path(recurrence, x, state, w, zones, reverse, running, every)
 
     def _connected(self, layer: int, before: list[mg.Tensor], after: list[mg.Tensor]) -> list[mg.Tensor]:

@@ -4,18 +4,24 @@
     env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS=1 python tests/benchmarks/layers.py
     env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS=2 python tests/benchmarks/layers.py
 
-PyTorch gets as many threads as OpenBLAS. Beside each layer stand the bare products of the same step in NumPy: nothing
-built on them can be quicker. Arguments choose layers by name, and ``--rounds N``.
+PyTorch gets as many threads as OpenBLAS. Beside each layer stand the bare products of the same step in NumPy, cut as
+the layer cuts them: nothing built on them can be quicker. Arguments choose layers by name; ``--forward`` times the
+forward alone, without a graph; ``--memory`` measures the peak of memory of training steps, each layer in a process of
+its own; ``--long`` adds the shapes that take long; ``--shape T,N,input,hidden`` takes that one; ``--rounds N``.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import importlib.metadata
 import importlib.util
 import os
+import resource
 import statistics
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import measure
@@ -23,8 +29,10 @@ import numpy as np
 
 import minigrad as mg
 import minigrad_rnn
+from minigrad_rnn.kernels.products import Back, Forward
 
-SHAPES = [
+Shape = tuple[int, ...]
+SHAPES: list[Shape] = [
     (25, 1, 65, 100),
     (10, 32, 64, 128),
     (50, 50, 128, 128),
@@ -32,13 +40,22 @@ SHAPES = [
     (35, 20, 650, 650),
     (100, 64, 512, 512),
 ]
+LONG: list[Shape] = [(100, 64, 1024, 1024), (784, 64, 1, 128)]
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 THREADS = int(os.environ.get("OPENBLAS_NUM_THREADS", "1"))
 
 
-def ours(kind: str, x: Any, cotangent: Any, hidden: int, weights: dict[str, Any]) -> Callable[[], object]:
-    layer = getattr(minigrad_rnn, kind)(x.shape[2], hidden)
-    layer.load_state_dict(weights)
+def data(shape: Shape) -> tuple[Any, Any]:
+    """An input and a cotangent of the output."""
+    steps, size, features, hidden = shape
+    rng = np.random.default_rng(0)
+    return tuple(rng.normal(size=(steps, size, n)).astype("f4") for n in (features, hidden))
+
+
+def ours(kind: str, x: Any, cotangent: Any, weights: dict[str, Any], forward: bool) -> Callable[[], object]:
+    layer = getattr(minigrad_rnn, kind)(x.shape[2], cotangent.shape[2])
+    if weights:
+        layer.load_state_dict(weights)
     inputs, seed = mg.tensor(x, requires_grad=True), mg.tensor(cotangent)
 
     def run() -> None:
@@ -47,15 +64,15 @@ def ours(kind: str, x: Any, cotangent: Any, hidden: int, weights: dict[str, Any]
         output, _ = layer(inputs)
         output.backward(seed)
 
-    return run
+    return mg.no_grad()(lambda: layer(inputs)) if forward else run
 
 
-def theirs(kind: str, x: Any, cotangent: Any, hidden: int) -> tuple[Callable[[], object], dict[str, Any]]:
+def theirs(kind: str, x: Any, cotangent: Any, forward: bool) -> tuple[Callable[[], object], dict[str, Any]]:
     import torch
 
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)
-    layer = getattr(torch.nn, kind)(x.shape[2], hidden)
+    layer = getattr(torch.nn, kind)(x.shape[2], cotangent.shape[2])
     inputs, seed = torch.tensor(x, requires_grad=True), torch.tensor(cotangent)
 
     def run() -> None:
@@ -64,11 +81,12 @@ def theirs(kind: str, x: Any, cotangent: Any, hidden: int) -> tuple[Callable[[],
         output, _ = layer(inputs)
         output.backward(seed)
 
-    return run, {name: value.detach().numpy() for name, value in layer.state_dict().items()}
+    weights = {name: value.detach().numpy() for name, value in layer.state_dict().items()}
+    return torch.no_grad()(lambda: layer(inputs)) if forward else run, weights
 
 
-def products(kind: str, x: Any, hidden: int) -> Callable[[], object]:
-    """The matrix products of the same step and nothing else, feature-major."""
+def products(kind: str, x: Any, hidden: int, forward: bool) -> Callable[[], object]:
+    """The matrix products of the same step and nothing else."""
     steps, size, features = x.shape
     rows = GATES[kind] * hidden
     rng = np.random.default_rng(0)
@@ -76,14 +94,16 @@ def products(kind: str, x: Any, hidden: int) -> Callable[[], object]:
     w, u = (rng.normal(size=(rows, n)).astype("f4") for n in (features, hidden))
     gates, h = (rng.normal(size=(n, size)).astype("f4") for n in (rows, hidden))
     all_gates, all_h = (rng.normal(size=(n, steps * size)).astype("f4") for n in (rows, hidden))
-    back_u, up, down = np.ascontiguousarray(u.T), np.empty_like(gates), np.empty_like(h)
+    up, back, down = Forward(np, u, size), Back(np, u, size, GATES[kind]), np.empty_like(h)
 
     def run() -> None:
         w @ columns
         for _ in range(steps):
-            np.matmul(u, h, out=up)
+            up(h)
+        if forward:
+            return
         for _ in range(steps):
-            np.matmul(back_u, gates, out=down)
+            back(gates, down)
         all_gates @ columns.T
         all_gates @ all_h.T
         all_gates.T @ w
@@ -91,37 +111,105 @@ def products(kind: str, x: Any, hidden: int) -> Callable[[], object]:
     return run
 
 
-def layers(kinds: list[str], rounds: int) -> None:
+def has_torch() -> bool:
+    return importlib.util.find_spec("torch") is not None
+
+
+def times(kinds: list[str], shapes: list[Shape], rounds: int, forward: bool) -> None:
     """One line for each layer and shape: medians in ms and ratios of times measured in turn."""
-    titles = f"{'minigrad':>10}{'PyTorch':>10}{'ratio':>8}{'products':>10}{'ratio':>8}"
-    print(f"\n{'layer':<6}{'T, N, input, hidden':<22}{titles}")
-    rng = np.random.default_rng(0)
+    print(f"\n{'forward alone' if forward else 'forward and backward'}, ms")
+    print(f"{'layer':<6}{'T, N, input, hidden':<22}"
+          f"{'minigrad':>10}{'PyTorch':>10}{'ratio':>8}{'products':>10}{'ratio':>8}")
     for kind in kinds:
-        for steps, size, features, hidden in SHAPES:
-            x = rng.normal(size=(steps, size, features)).astype("f4")
-            cotangent = rng.normal(size=(steps, size, hidden)).astype("f4")
+        for shape in shapes:
+            x, cotangent = data(shape)
             contenders, weights = {}, {}
-            if importlib.util.find_spec("torch"):
-                contenders["PyTorch"], weights = theirs(kind, x, cotangent, hidden)
-            weights = weights or minigrad_rnn.__dict__[kind](features, hidden).state_dict()
-            contenders = {"minigrad": ours(kind, x, cotangent, hidden, weights), **contenders}
-            contenders["products"] = products(kind, x, hidden)
-            times = measure.compare(contenders, rounds * (8 if hidden <= 128 else 1), warmup=2)
-            cells = [f"{statistics.median(times['minigrad']) * 1e3:10.2f}"]
+            if has_torch():
+                contenders["PyTorch"], weights = theirs(kind, x, cotangent, forward)
+            contenders = {"minigrad": ours(kind, x, cotangent, weights, forward), **contenders}
+            contenders["products"] = products(kind, x, shape[-1], forward)
+            repeats = rounds * (8 if shape[0] * shape[-1] <= 128 * 50 else 1)
+            measured = measure.compare(contenders, repeats, warmup=2)
+            cells = [f"{statistics.median(measured['minigrad']) * 1e3:10.2f}"]
             for name in ("PyTorch", "products"):
-                if name in times:
-                    ratio = statistics.median(a / b for a, b in zip(times["minigrad"], times[name], strict=True))
-                    cells.append(f"{statistics.median(times[name]) * 1e3:10.2f}{ratio:8.2f}")
+                if name in measured:
+                    pairs = zip(measured["minigrad"], measured[name], strict=True)
+                    ratio = statistics.median(a / b for a, b in pairs)
+                    cells.append(f"{statistics.median(measured[name]) * 1e3:10.2f}{ratio:8.2f}")
                 else:
                     cells.append(f"{'':18}")
-            print(f"{kind:<6}{f'{steps}, {size}, {features}, {hidden}':<22}" + "".join(cells), flush=True)
+            print(f"{kind:<6}{', '.join(map(str, shape)):<22}" + "".join(cells), flush=True)
 
 
-if __name__ == "__main__":
+def memory(kinds: list[str], shapes: list[Shape]) -> None:
+    """One line for each layer and shape: how far training steps raise the resident memory, in MB."""
+    print(f"\npeak of memory of three training steps, MB\n{'layer':<6}{'T, N, input, hidden':<22}"
+          f"{'minigrad':>10}{'PyTorch':>10}{'ratio':>8}")
+    for kind in kinds:
+        for shape in shapes:
+            line = f"{kind:<6}{', '.join(map(str, shape)):<22}"
+            peaks = []
+            for library in ["minigrad", *(["PyTorch"] if has_torch() else [])]:
+                command = [sys.executable, __file__, kind, "--peak", library, "--shape", ",".join(map(str, shape))]
+                peaks.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+            ratio = f"{peaks[0] / peaks[1]:8.2f}" if len(peaks) > 1 and peaks[1] else ""
+            print(line + "".join(f"{peak:10.1f}" for peak in peaks) + ratio, flush=True)
+
+
+def peak(library: str, kind: str, shape: Shape) -> float:
+    """In a fresh process: MB by which the peak of three steps is above what was there before."""
+
+    def step(shape: Shape) -> Callable[[], object]:
+        x, cotangent = data(shape)
+        if library == "minigrad":
+            return ours(kind, x, cotangent, {}, False)
+        return theirs(kind, x, cotangent, False)[0]
+
+    step((2, 2, 2, 2))()  # what is loaded or set up once is not the step's
+    run = step(shape)
+    reset = Path("/proc/self/clear_refs")
+    if reset.exists():  # Linux: the peak of importing may be above what is resident now
+        reset.write_text("5")
+    before = _resident("VmRSS")
+    for _ in range(3):
+        run()
+    return (_resident("VmHWM") - before) / 1024
+
+
+def _resident(field: str) -> int:
+    """Kilobytes: resident now, ``VmRSS``, or at most so far, ``VmHWM``; elsewhere than on Linux always the latter.
+
+    Linux counts into ``ru_maxrss`` what the parent had, so that is used only where there is nothing better.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(next(line for line in status.read_text().splitlines() if line.startswith(field)).split()[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kinds", nargs="*", default=list(GATES), help="LSTM, GRU, RNN")
     parser.add_argument("--rounds", type=int, default=7)
-    options = parser.parse_args()
-    torch = importlib.import_module("torch").__version__ if importlib.util.find_spec("torch") else "missing"
-    measure.environment(torch=torch, threads=str(THREADS))
-    layers(options.kinds, options.rounds)
+    parser.add_argument("--forward", action="store_true", help="time the forward alone")
+    parser.add_argument("--memory", action="store_true", help="measure peaks of memory, not times")
+    parser.add_argument("--long", action="store_true", help="take the shapes that take long, too")
+    parser.add_argument("--shape", action="append", help="T,N,input,hidden: instead of the usual ones")
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    options = arguments()
+    chosen = SHAPES + (LONG if options.long else [])
+    if options.shape:
+        chosen = [tuple(map(int, shape.split(","))) for shape in options.shape]
+    if options.peak:
+        print(peak(options.peak, options.kinds[0], chosen[0]))
+    else:
+        version = importlib.metadata.version("torch") if has_torch() else "missing"
+        measure.environment(torch=version, threads=str(THREADS))
+        if options.memory:
+            memory(options.kinds, chosen)
+        else:
+            times(options.kinds, chosen, options.rounds, options.forward)

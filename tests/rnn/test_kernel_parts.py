@@ -1,0 +1,101 @@
+"""What the fused kernels are made of: products cut into small ones, and memory that is used again."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+import minigrad_rnn
+from minigrad_rnn.kernels import memory, products
+
+SIZES = [(4, 5, 3), (128, 128, 50), (200, 200, 20), (650, 650, 20), (257, 257, 32), (512, 512, 64)]
+
+
+@pytest.mark.parametrize("gates", [1, 3, 4])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_cut_products_are_the_products(sizes: tuple[int, int, int], gates: int) -> None:
+    hidden, features, size = sizes
+    rng = np.random.default_rng(0)
+    weight, h, d = (rng.normal(size=s) for s in ((gates * hidden, features), (features, size), (gates * hidden, size)))
+    np.testing.assert_allclose(products.Forward(np, weight, size)(h), weight @ h, atol=1e-11)
+    out = np.empty((features, size))
+    products.Back(np, weight, size, gates)(d, out)
+    np.testing.assert_allclose(out, weight.T @ d, atol=1e-11)
+
+
+def test_a_product_is_cut_into_equal_parts_that_are_small() -> None:
+    part = products.cut(800, 200, 20)
+    assert part == 200
+    assert part * 200 * 20 <= products.SMALL
+    assert products.cut(80, 20, 20) == 0, "small as it is"
+    assert products.cut(4099, 4099, 64) == 0, "a prime number of rows has no parts"
+
+
+@pytest.mark.parametrize("size", [1, 7, 16, 33])
+@pytest.mark.parametrize("biased", [True, False])
+def test_projection_is_the_same_for_narrow_and_wide_batches(size: int, biased: bool) -> None:
+    rng = np.random.default_rng(0)
+    x, weight, bias = rng.normal(size=(5, size, 3)), rng.normal(size=(8, 3)), rng.normal(size=8) * biased
+    out = np.empty((5, 8, size))
+    products.Projection(np, weight, bias if biased else None, size).into(x, out)
+    np.testing.assert_allclose(out.transpose(0, 2, 1), x @ weight.T + bias, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_fused_is_unrolled_where_products_are_cut(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    mg.manual_seed(0)
+    layer = getattr(minigrad_rnn, kind)(70, 128, dtype=mg.float64)
+    x, g = mg.tensor(rng.normal(size=(3, 70, 70)), requires_grad=True), mg.tensor(rng.normal(size=(3, 70, 128)))
+    results = []
+    for layer.fused in (True, False):
+        output, _ = layer(x)
+        inputs = [x, *layer.parameters()]
+        results.append([output, *mg.grad([output], inputs, [g])])
+    for fused, unrolled in zip(*results, strict=True):
+        np.testing.assert_allclose(fused.numpy(), unrolled.numpy(), rtol=1e-10, atol=1e-11)
+
+
+def test_memory_is_used_again_only_when_the_array_and_its_views_are_gone() -> None:
+    store = memory.Store()
+    array = store.empty((100, 400), np.dtype("f4"))
+    address = array.ctypes.data
+    view = array[3:].T[::2]
+    del array
+    other = store.empty((100, 400), np.dtype("f4"))
+    assert not np.shares_memory(other, view)
+    del view
+    again = store.empty((400, 100), np.dtype("f4"))
+    assert again.ctypes.data == address
+    assert not np.shares_memory(other, again)
+
+
+def test_idle_memory_is_bounded() -> None:
+    store = memory.Store()
+    for rows in range(1, 12):
+        store.empty((rows, 1 << 21), np.dtype("f4"))  # each dies at once
+    assert sum(map(len, store.idle)) <= memory.MOST
+    assert not store.loans
+
+
+def test_store_does_without_itself_where_it_is_busy() -> None:
+    store = memory.Store()
+    with store.lock:  # as when an array dies, or another thread asks, while somebody is inside
+        array = store.empty((1 << 15,), np.dtype("f4"))
+        assert array.shape == (1 << 15,)
+        del array
+    assert not store.idle
+
+
+def test_an_output_that_is_kept_stays_as_it_is() -> None:
+    layer = minigrad_rnn.LSTM(8, 64)
+    x = mg.tensor(np.random.default_rng(0).normal(size=(40, 16, 8)).astype("f4"), requires_grad=True)
+    first, _ = layer(x)
+    kept = first.numpy().copy()
+    for _ in range(3):
+        output, _ = layer(x * 2)
+        output.sum().backward()
+    np.testing.assert_array_equal(first.numpy(), kept)
+    (before,) = mg.grad([first.sum()], [x])
+    again, _ = layer(x)
+    (after,) = mg.grad([again.sum()], [x])
+    np.testing.assert_allclose(before.numpy(), after.numpy(), rtol=1e-6, atol=1e-7)
