@@ -168,4 +168,6 @@ def check_state(module: nn.Module, state: Any, parts: tuple[str, ...], shapes: l
 
 
 def _told(value: Any) -> str:
-    return str(value.shape) if isinstance(value, mg.Tensor) else f"a {type(value).__name__}"
+    if isinstance(value, mg.Tensor):
+        return str(value.shape)
+    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, (tuple, list)) else "")

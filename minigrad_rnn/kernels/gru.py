@@ -67,7 +67,7 @@ def gru_sequence(
     batch = Batch(x, reverse, running)
     w = _weights(weight_ih, weight_hh, bias_ih, bias_hh, gain_ih, gain_hh, mask_hidden)
     steps, hidden = batch.steps, h0.shape[1]
-    blocks = batch.blocks(4 * hidden, 0, steps)
+    blocks = batch.blocks(hidden, 0, steps)
     kept = steps if keep else max((stop - start for start, stop in blocks), default=0)
     saved = Saved.room(batch.module, recurrence, steps, kept, h0.T)
     run = _Run(batch, recurrence, w, saved, Holding(batch, zone_h))
@@ -188,7 +188,8 @@ def _rows(weight: Array, gain: Array, scale: float, last_first: bool = False) ->
     """Rows r, z, n as the steps use them, and their gain, if they are normalised, which then bears the scale."""
     if gain is None:
         return scaled(weight, scale, last_first), None
-    return scaled(centred(weight, BLOCKS), 1.0, last_first), scaled(gain, scale, last_first)
+    rows = centred(weight, BLOCKS)
+    return scaled(rows, 1.0, last_first) if last_first else rows, scaled(gain, scale, last_first)
 
 
 def _biases(w: Weights, reset_after: bool, scale: float) -> tuple[Array, Array]:
@@ -202,7 +203,7 @@ def _biases(w: Weights, reset_after: bool, scale: float) -> tuple[Array, Array]:
     return scaled(bias, scale), inner
 
 
-@mg.defvjp_joint(gru_sequence, conditions=("zone_h",))
+@mg.defvjp_joint(gru_sequence, fresh=True, conditions=("zone_h",))
 def _gru_back(
     g: Any,
     x: Any,

@@ -11,13 +11,13 @@ from typing import Any
 
 from ..cells import GRURecurrence, Weights
 from .batch import Array, Batch, WeightGradients, feature_major, flat
+from .gru_factors import Factors
 from .gru_parts import BLOCKS, Saved, blocks_of, last_last, scaled
 from .holding import Holding
 from .memory import empty
 from .norm import centred
 from .normed import Normed
 from .products import Back
-from .squash import slope
 
 
 class _Way(ABC):
@@ -43,10 +43,10 @@ class _Way(ABC):
         holding: Holding,
         needs_x: bool,
     ) -> None:
-        self.batch, self.saved, self.holding, self.g, self.dh = batch, saved, holding, g[0], g[1].T.copy()
-        self.keeps, self.mask = recurrence.update_gate == "keep", feature_major(w.mask_hidden)
-        self.of_gate, self.of_candidate = slope(recurrence.gate_nonlinearity), slope(recurrence.nonlinearity)
-        self.hidden, self.normed = len(self.dh), None
+        self.batch, self.saved, self.g, self.dh = batch, saved, g[0], g[1].T.copy()
+        self.hidden, self.mask = len(self.dh), feature_major(w.mask_hidden)
+        self.normed: Any = None
+        self.factors = Factors(batch.module, recurrence, saved, holding)
         if recurrence.layer_norm:
             w = w._replace(weight_ih=centred(w.weight_ih, BLOCKS), weight_hh=centred(w.weight_hh, BLOCKS))
             self.normed = Normed(batch.module, w.gain_ih, None, saved.normed_ih(), BLOCKS)
@@ -78,54 +78,23 @@ class _Way(ABC):
             gradients = states = empty(batch.module, (stop - start, rows, batch.size), self.dh.dtype)
             if self.normed is not None:
                 states = empty(batch.module, (stop - start, rows - self.hidden, batch.size), self.dh.dtype)
-            for first, end in reversed(batch.blocks(rows, start, stop)):
+            for first, end in reversed(batch.blocks(self.hidden, start, stop)):
                 here = slice(first - start, end - start)
                 self.back(first, end, gradients[here], states[here])
             columns = self.columns(start, gradients, states)
             del gradients, states  # so that their memory serves what comes now
             self.add(start, stop, *columns)
 
-    def update(self, start: int, stop: int, to_z: Array, to_n: Array) -> Array:
-        """Multiples of the gradient of h for the arguments of z and n; returns those that go straight back."""
-        module, saved = self.batch.module, self.saved
-        h, (_, _, z, n) = saved.hs[start:stop], blocks_of(saved.gates[start:stop])
-        straight, share = z, module.subtract(1, z)
-        base, other = n, h
-        if not self.keeps:
-            straight, share, base, other = share, straight, other, base
-        module.multiply(share, self.of_candidate(n), out=to_n)
-        module.subtract(other, base, out=to_z)
-        module.multiply(to_z, self.of_gate(z), out=to_z)
-        held = self.holding.share(start, stop, h.dtype)
-        if held is not None:
-            rest = 1 - held
-            to_z *= rest
-            to_n *= rest
-            straight = straight * rest + held
-        if saved.within is not None:
-            within = saved.within[start:stop]
-            to_z *= within[:, self.hidden : 2 * self.hidden]
-            to_n *= within[:, 2 * self.hidden :]
-        return straight
-
-    def reset(self, start: int, stop: int, to_r: Array) -> Array:
-        """Multiply by what leads from the reset gates of a range of steps to their arguments; returns the gates."""
-        r = blocks_of(self.saved.gates[start:stop])[1]
-        self.batch.module.multiply(to_r, self.of_gate(r), out=to_r)
-        if self.saved.within is not None:
-            to_r *= self.saved.within[start:stop, : self.hidden]
-        return r
-
     def inputs(self, start: int, gradients: Array) -> Array:
         """What arrives at the products with inputs, ``(rows, steps, N)``, from what does behind their norm."""
-        self.normed.collect(start, gradients)
+        self.normed.collect(gradients)
         return flat(self.normed.back(start, gradients, gradients))
 
     def behind_norm(self, found: dict[str, Array], gain_hh: Array, bias_hh: Array) -> dict[str, Array]:
         """The gradients of all weights, from those of the centred ones."""
         gain_ih, bias_ih = self.normed.gradients()
         others = {"gain_ih": gain_ih, "gain_hh": gain_hh, "bias_ih": bias_ih, "bias_hh": bias_hh}
-        return {name: centred(rows, BLOCKS) for name, rows in found.items()} | others
+        return {name: centred(rows, BLOCKS, out=rows) for name, rows in found.items()} | others
 
 
 class After(_Way):
@@ -144,7 +113,7 @@ class After(_Way):
         module, dh, product = self.batch.module, self.dh, self.product
         add, multiply, scratch = module.add, module.multiply, module.empty_like(dh)
         normed = None if self.normed is None else self.normed_hh
-        keep, arriving = self.factors(start, stop, gradients), self.batch.arriving(self.g, start, stop)
+        keep, arriving = self.factors.after(start, stop, gradients), self.batch.arriving(self.g, start, stop)
         at_hh = gradients[:, : 3 * self.hidden]
         views = (gradients.reshape(len(gradients), 4, *dh.shape), at_hh, states[:, : 3 * self.hidden], keep, arriving)
         backward = zip(range(stop - 1, start - 1, -1), *[view[::-1] for view in views], strict=True)
@@ -157,19 +126,11 @@ class After(_Way):
             product(d, dh)
             add(dh, scratch, out=dh)
 
-    def factors(self, start: int, stop: int, factors: Array) -> Array:
-        """Fills in the multiples of the gradient of h for q, r, z, n; returns those that go straight back."""
-        multiply, (to_q, to_r, to_z, to_n) = self.batch.module.multiply, blocks_of(factors)
-        straight = self.update(start, stop, to_z, to_n)
-        multiply(to_n, blocks_of(self.saved.gates[start:stop])[0], out=to_r)
-        multiply(to_n, self.reset(start, stop, to_r), out=to_q)
-        return straight
-
     def columns(self, start: int, gradients: Array, states: Array) -> tuple[Array, Array]:
         """See :meth:`_Way.columns`."""
         hidden = self.hidden
         if self.normed is not None:
-            self.normed_hh.collect(start, gradients[:, : 3 * hidden])
+            self.normed_hh.collect(gradients[:, : 3 * hidden])
             return self.inputs(start, gradients[:, hidden:]), flat(states)
         columns = flat(gradients)
         self.sums.add_bias("bias_q", columns[:hidden])
@@ -210,12 +171,11 @@ class Before(_Way):
         module, dh, (back_rz, back_n) = self.batch.module, self.dh, self.products
         add, multiply, dq, scratch = module.add, module.multiply, module.empty_like(dh), module.empty_like(dh)
         normed_rz, normed_n = (None, None) if self.normed is None else self.normed_hh
-        _, to_r, to_z, to_n = blocks = blocks_of(gradients)
-        keep, arriving = self.update(start, stop, to_z, to_n), self.batch.arriving(self.g, start, stop)
-        to_r[...] = self.saved.hs[start:stop]
-        resets, behind, both = self.reset(start, stop, to_r), states[:, -3 * self.hidden :], 2 * self.hidden
+        keep, resets = self.factors.before(start, stop, gradients)
+        both, arriving = 2 * self.hidden, self.batch.arriving(self.g, start, stop)
+        _, to_r, _, to_n = blocks = blocks_of(gradients)
         to_zn, to_rz = blocks[2:].swapaxes(0, 1), gradients[:, self.hidden : -self.hidden]
-        views = (to_zn, to_r, to_n, to_rz, keep, resets, arriving, behind)
+        views = (to_zn, to_r, to_n, to_rz, keep, resets, arriving, states[:, -3 * self.hidden :])
         backward = zip(range(stop - 1, start - 1, -1), *[view[::-1] for view in views], strict=True)
         for t, zn, of_r, of_n, rz, straight, r, arrived, d in backward:
             add(dh, arrived, out=dh)
@@ -235,7 +195,7 @@ class Before(_Way):
             columns = flat(inputs)
             return columns, columns
         for normed, rows in zip(self.normed_hh, (slice(both), slice(both, None)), strict=True):
-            normed.collect(start, inputs[:, rows])
+            normed.collect(inputs[:, rows])
         return self.inputs(start, inputs), flat(states)
 
     def add(self, start: int, stop: int, inputs: Array, states: Array) -> None:
@@ -254,4 +214,4 @@ class Before(_Way):
             of_hh = [concatenate(part) for part in zip(*[normed.gradients() for normed in self.normed_hh], strict=True)]
             return self.behind_norm(found, *of_hh)
         bias = sums.total("bias_ih", w.weight_ih[:, 0])
-        return {**found, "bias_ih": bias, "bias_hh": bias}
+        return {**found, "bias_ih": bias, "bias_hh": bias.copy()}

@@ -23,7 +23,7 @@ class Saved(NamedTuple):
         gates: q, r, z, n.
         within: where the arguments of r, z and n were not cut off.
         normal_ih, normal_hh: normalised rows; those of the state in the order in which the kernel has them.
-        scale_ih, scale_hh: the factors that made them so, ``(T, 2, N)``.
+        scale_ih, scale_hh: the factors that made them so, ``(T, 3, N)``.
     """
 
     hs: Array
@@ -43,7 +43,7 @@ class Saved(NamedTuple):
         within = None if recurrence.gate_clip is None else module.empty(rows, bool)
         if not recurrence.layer_norm:
             return cls(hs, gates, within)
-        return cls(hs, gates, within, *room(module, *rows, dtype, 2), *room(module, *rows, dtype, 2))
+        return cls(hs, gates, within, *room(module, *rows, dtype, 3), *room(module, *rows, dtype, 3))
 
     @classmethod
     def of(cls, recurrence: GRURecurrence, arrays: Any) -> Saved:
@@ -66,7 +66,7 @@ class Saved(NamedTuple):
     def halves_hh(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """That, in the order r, z, n: of r and z, and of n."""
         both, (normal, scale) = 2 * self.hs.shape[1], self.normed_hh()
-        return (normal[:, :both], scale[:, :1]), (normal[:, both:], scale[:, 1:])
+        return (normal[:, :both], scale[:, :1]), (normal[:, both:], scale[:, 1:2])
 
 
 def blocks_of(rows: Array) -> Array:

@@ -15,8 +15,7 @@ from ..cells import LSTMRecurrence, Weights
 from ..cells.unroll import Running
 from .batch import Array, Batch
 from .lstm_back import back
-from .lstm_parts import KNOWN as KNOWN
-from .lstm_parts import Saved, inside
+from .lstm_parts import KNOWN, Saved, inside
 from .lstm_step import Step
 from .norm import centred
 from .normed import Normed
@@ -57,7 +56,15 @@ def lstm_sequence(
         c0: its other part, ``(N, hidden_size)``.
         weight_ih: see :class:`Weights` for this and the following; all but the first two may be ``None``.
         weight_hh: recurrent weights.
-        bias_ih, bias_hh, weight_hr, weight_peephole, gain_ih, gain_hh, gain_cell, bias_cell, mask_hidden: the others.
+        bias_ih: added to what the inputs contribute.
+        bias_hh: added to what the state contributes.
+        weight_hr: the projection of h.
+        weight_peephole: what the gates see of the cell.
+        gain_ih: factors after normalisation of what the inputs contribute.
+        gain_hh: of what the state contributes.
+        gain_cell: of the cell.
+        bias_cell: added to the normalised cell.
+        mask_hidden: of variational dropout.
         zone_h: the units of h that keep their state, booleans ``(T, N, features)``, or a probability; or ``None``.
         zone_c: those of c, likewise.
         recurrence: the options of the equations.
@@ -110,13 +117,16 @@ class _Inputs:
 
     def project(self, start: int, stop: int, gates: Array) -> None:
         """Fill in the arguments of the gates as far as they come from the inputs."""
-        self.projection.into(self.batch.x[start:stop], gates)
-        if self.normed is not None:
-            for first, end in self.batch.blocks(gates.shape[1], start, stop):
-                self.normed(first, gates[first - start : end - start])
+        if self.normed is None:
+            self.projection.into(self.batch.x[start:stop], gates)
+            return
+        for first, end in self.batch.blocks(gates.shape[1], start, stop):  # normalised while they are in the cache
+            part = gates[first - start : end - start]
+            self.projection.into(self.batch.x[first:end], part)
+            self.normed(first, part)
 
 
-@mg.defvjp_joint(lstm_sequence, conditions=("zone_h", "zone_c"))
+@mg.defvjp_joint(lstm_sequence, fresh=True, conditions=("zone_h", "zone_c"))
 def _lstm_back(
     g: Any,
     x: Any,
@@ -142,13 +152,12 @@ def _lstm_back(
     every: bool,
     needs: tuple[bool, ...],
 ) -> tuple[Any, ...]:
-    weights = (weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, weight_peephole)
-    weights = (*weights, gain_ih, gain_hh, gain_cell, bias_cell, mask_hidden)
+    usual = (weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, weight_peephole)
+    weights = (*usual, gain_ih, gain_hh, gain_cell, bias_cell, mask_hidden)
     if isinstance(weight_hh, mg.Tensor):
         inputs = (x, h0, c0, *weights, zone_h, zone_c)
         return recompute(recurrence, KNOWN, g, inputs, needs, reverse, running)
     saved, batch = Saved.of(recurrence, out[3 + every :]), Batch(x, reverse, running)
     arriving = (g[0], g[1], g[2], g[3] if every and 3 in g else None)
-    gradients = back(arriving, batch, recurrence, saved, _weights(*weights), (zone_h, zone_c), needs[0])
-    dx, dh, dc, sums = gradients
-    return dx, dh, dc, *(sums.get(name) for name in KNOWN), None, None
+    dx, dh, dc, others = back(arriving, batch, recurrence, saved, _weights(*weights), (zone_h, zone_c), needs[0])
+    return dx, dh, dc, *(others.get(name) for name in KNOWN), None, None

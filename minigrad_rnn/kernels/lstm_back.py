@@ -16,7 +16,7 @@ from .batch import Array, Batch, WeightGradients, feature_major, flat
 from .holding import Holding
 from .lstm_back_cell import BackCell
 from .lstm_factors import factors
-from .lstm_parts import Saved, inside, outside
+from .lstm_parts import Saved, blocks, inside, outside
 from .memory import empty
 from .norm import centred
 from .normed import Normed
@@ -37,24 +37,32 @@ def back(
     What does not depend on the recurrence is computed for a chunk of steps at once. ``g`` is what arrives at the
     outputs, the last h, the last c, and all c (or ``None``).
     """
-    rows, dtype = saved.gates.shape[1:], saved.gates.dtype
     run, sums = _Run(g, batch, recurrence, saved, w, zones), _Sums(batch, recurrence, saved, w, needs_x)
-    for start, stop in reversed(batch.chunks(rows[0])):
-        gradients = empty(batch.module, (stop - start, *rows), dtype)
-        recurrent = gradients if run.normed is None else empty(batch.module, gradients.shape, dtype)
-        for first, end in reversed(batch.blocks(rows[0], start, stop)):
-            part = gradients[first - start : end - start]
-            run.back(first, end, part, recurrent[first - start : end - start])
-            if recurrence.peephole:
-                sums.add_peepholes(first, end, part, run.cell.seen_by_o(first, end))
-            if run.normed is not None:
-                sums.behind_norm(first, part)
-        columns = flat(gradients, len(run.dc))
-        recurrent = columns if run.normed is None else flat(recurrent, len(run.dc))
-        del gradients  # so that its memory serves what comes now
+    for start, stop in reversed(batch.chunks(saved.gates.shape[1])):
+        columns, recurrent = _columns(run, sums, start, stop)
         sums.inputs(start, stop, columns, biased=run.normed is None)
         sums.states(recurrent, saved.hs[start:stop], run.mask)
     return batch.leaving(sums.x), run.dh.T, run.dc.T, sums.gradients(run)
+
+
+def _columns(run: _Run, sums: _Sums, start: int, stop: int) -> tuple[Array, Array]:
+    """Go back over a chunk of steps.
+
+    Returns:
+        What arrives at the products of the inputs, ``(rows, steps, N)``, and at those of the states: the same, unless
+        each of the two was normalised.
+    """
+    (rows, size), hidden, normal = run.saved.gates.shape[1:], len(run.dc), run.normed is not None
+    gradients = empty(run.batch.module, (stop - start, rows, size), run.dh.dtype)
+    recurrent = empty(run.batch.module, gradients.shape, gradients.dtype) if normal else gradients
+    for first, end in reversed(run.batch.blocks(rows, start, stop)):
+        here = slice(first - start, end - start)
+        run.back(first, end, gradients[here], recurrent[here])
+        sums.add_peepholes(first, end, gradients[here], run.cell)
+        if normal:
+            sums.behind_norm(first, gradients[here])
+    columns = flat(gradients, hidden)
+    return columns, flat(recurrent, hidden) if normal else columns
 
 
 class _Run:
@@ -71,7 +79,8 @@ class _Run:
     ) -> None:
         module, normal = batch.module, recurrence.layer_norm is not None
         self.batch, self.recurrence, self.saved = batch, recurrence, saved
-        weight, self.mask, self.normed = inside(recurrence, w.weight_hh), feature_major(w.mask_hidden), None
+        weight, self.mask = inside(recurrence, w.weight_hh), feature_major(w.mask_hidden)
+        self.normed: Any = None
         if normal:
             centred(weight, out=weight)
             self.normed = Normed(module, inside(recurrence, w.gain_hh), None, (saved.normal_hh, saved.scale_hh))
@@ -88,14 +97,14 @@ class _Run:
         same.
         """
         batch, dh, dc, normed, cell = self.batch, self.dh, self.dc, self.normed, self.cell.at(start, stop)
-        add, multiply, (hidden, size), count = batch.module.add, batch.module.multiply, dc.shape, stop - start
+        add, multiply, hidden, count = batch.module.add, batch.module.multiply, len(dc), stop - start
         into_c, kept = factors(batch, self.recurrence, self.saved, start, stop, gradients)
-        for_o, for_c = gradients[:, :hidden], gradients[:, hidden:].reshape(count, -1, hidden, size)
+        for_o, for_c = gradients[:, :hidden], blocks(gradients[:, hidden:], hidden).swapaxes(0, 1)
         shares = self.holding.share(start, stop, dh.dtype)
         arriving, scratch = batch.arriving(self.g, start, stop), batch.module.empty_like(dc)
         views = (view[::-1] for view in (gradients, for_o, for_c, into_c, kept, arriving, recurrent))
-        held, steps = itertools.repeat(None) if shares is None else shares[::-1], range(stop - 1, start - 1, -1)
-        for t, share, (d, to_o, to_c, into, keep, arrived, out) in zip(steps, held, zip(*views, strict=True)):
+        held, steps = itertools.repeat(None, count) if shares is None else shares[::-1], range(stop - 1, start - 1, -1)
+        for t, share, d, to_o, to_c, into, keep, arrived, out in zip(steps, held, *views, strict=True):
             add(dh, arrived, out=dh)
             if share is not None:
                 straight = dh * share
@@ -118,7 +127,8 @@ class _Sums(WeightGradients):
     """Sums the gradients of the weights, rows in the order i, f, g, o."""
 
     def __init__(self, batch: Batch, recurrence: LSTMRecurrence, saved: Saved, w: Weights, needs_x: bool) -> None:
-        weight_ih, self.normed = w.weight_ih, None
+        weight_ih = w.weight_ih
+        self.normed: Any = None
         if recurrence.layer_norm:
             weight_ih, gain = centred(weight_ih), inside(recurrence, w.gain_ih)
             self.normed = Normed(batch.module, gain, None, (saved.normal_ih, saved.scale_ih))
@@ -127,12 +137,15 @@ class _Sums(WeightGradients):
 
     def behind_norm(self, start: int, gradients: Array) -> None:
         """Make of the gradients of the gates' arguments, of a range of steps, those of the inputs' products."""
-        self.normed.collect(start, gradients)
+        self.normed.collect(gradients)
         self.normed.back(start, gradients, gradients)
 
-    def add_peepholes(self, start: int, stop: int, gradients: Array, cells: Array) -> None:
-        """Take in what the gates o, and i and f, saw: the new ``cells`` and those before."""
-        d_o, *others, _ = gradients.reshape(stop - start, -1, *cells.shape[1:]).swapaxes(0, 1)
+    def add_peepholes(self, start: int, stop: int, gradients: Array, cell: BackCell) -> None:
+        """Take in what the gates o, and i and f, saw, if they did: the new cells and those before."""
+        if cell.peepholes is None:
+            return
+        cells = cell.seen_by_o(start, stop)
+        d_o, *others, _ = blocks(gradients, cells.shape[1])
         for k, d in enumerate(others):
             self.add_bias(f"peephole_{k}", flat(d * self.saved.cells[start:stop]))
         self.add_bias("peephole_o", flat(d_o * cells))
@@ -154,7 +167,7 @@ class _Sums(WeightGradients):
             more["weight_peephole"] = self.batch.module.concatenate(parts) if parts else 0 * self.w.weight_peephole
         if run.projection is not None:
             more["weight_hr"] = run.projection.gradient(self.batch)
-        return {**found, **more, "bias_ih": bias, "bias_hh": bias}
+        return {**found, **more, "bias_ih": bias, "bias_hh": bias.copy()}
 
 
 class BackProjection:

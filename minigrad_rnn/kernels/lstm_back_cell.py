@@ -7,7 +7,7 @@ from typing import Any
 from ..cells import LSTMRecurrence, Weights
 from .batch import Array, Batch, flat, total
 from .holding import Holding
-from .lstm_parts import CellNormed, Saved
+from .lstm_parts import CellNormed, Saved, blocks
 from .memory import empty
 
 
@@ -24,7 +24,8 @@ class BackCell:
         module, self.shape = batch.module, saved.tanhs.shape
         self.batch, self.recurrence, self.saved, self.holding, self.g = batch, recurrence, saved, holding, arriving
         self.peepholes = None if w.weight_peephole is None else w.weight_peephole.reshape(-1, self.shape[1], 1)
-        self.normed, self.carried = None, recurrence.layer_norm == "torch"
+        self.normed: Any = None
+        self.carried = recurrence.layer_norm == "torch"
         if recurrence.layer_norm:
             self.normed = CellNormed(module, w.gain_cell, w.bias_cell, (saved.normal_cell, saved.scale_cell))
             self.arrived = empty(module, self.shape, saved.tanhs.dtype)
@@ -88,12 +89,10 @@ class BackCell:
 
     def seen_by_o(self, start: int, stop: int) -> Array:
         """For a range of steps the new cells, before any unit was held."""
-        saved, hidden = self.saved, self.shape[1]
+        saved = self.saved
         if self.carried:
-            seen = saved.normal_cell[start:stop] * self.normed.gain
-            return seen if self.normed.bias is None else seen + self.normed.bias
-        blocks = saved.gates[start:stop].reshape(stop - start, -1, *self.shape[1:]).swapaxes(0, 1)
-        i, g = blocks[1], blocks[-1]
-        cells = saved.cells[start:stop] * (1 - i if self.recurrence.coupled else blocks[2]) + i * g
+            return saved.normal_cell[start:stop] * self.normed.gain + self.normed.bias
+        _, i, *f, g = blocks(saved.gates[start:stop], self.shape[1])
+        cells = saved.cells[start:stop] * (f[0] if f else 1 - i) + i * g
         limit = self.recurrence.cell_clip
         return cells if limit is None else self.batch.module.clip(cells, -limit, limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..cells import LSTMRecurrence
 from .batch import Array, Batch
-from .lstm_parts import Saved
+from .lstm_parts import Saved, blocks
 from .memory import empty
 from .squash import slope
 
@@ -45,8 +45,8 @@ def _usual(batch: Batch, saved: Saved, start: int, stop: int, out: Array) -> tup
 def _any(recurrence: LSTMRecurrence, saved: Saved, start: int, stop: int, out: Array) -> tuple[Array, Array]:
     """With any nonlinearities."""
     hidden, shown, before = saved.tanhs.shape[1], saved.tanhs[start:stop], saved.cells[start:stop]
-    blocks = (a.reshape(stop - start, -1, hidden, a.shape[2]).swapaxes(0, 1) for a in (saved.gates[start:stop], out))
-    (o, i, *forget, g), (to_o, to_i, *to_forget, to_g) = blocks
+    o, i, *forget, g = blocks(saved.gates[start:stop], hidden)
+    to_o, to_i, *to_forget, to_g = blocks(out, hidden)
     gate, candidate = slope(recurrence.gate_nonlinearity), slope(recurrence.nonlinearity)
     to_o[...] = shown * gate(o)
     to_g[...] = i * candidate(g)

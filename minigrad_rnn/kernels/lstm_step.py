@@ -9,7 +9,7 @@ from ..cells import LSTMRecurrence, Weights
 from ..cells.nonlinearity import NONLINEARITIES
 from .batch import Array, Batch, feature_major
 from .holding import Holding
-from .lstm_parts import CellNormed, Saved, inside
+from .lstm_parts import CellNormed, Saved, blocks, inside
 from .norm import centred
 from .normed import Normed
 from .products import Forward
@@ -34,6 +34,7 @@ class Step:
         usual = of_gates == ("tanh", "sigmoid") and recurrence.gate_clip is None
         unusual = recurrence.peephole or recurrence.coupled or not usual
         self.gates = Gates(module, recurrence, w, saved) if unusual else None
+        self.late = None if self.gates is None or self.gates.peepholes is None else self.gates.late
         self.cell = Cell(module, recurrence, w, saved) if normal or recurrence.cell_clip else None
         self.shown = _into(module, recurrence.output_nonlinearity)
         self.holding_h, self.holding_c = (Holding(batch, zone) for zone in zones)
@@ -41,10 +42,9 @@ class Step:
     def run(self, start: int, part: Saved) -> None:
         """Go over the steps of a range, whose ``gates`` are the projected inputs at first."""
         batch, product, normed, gates, cell = self.batch, self.product, self.normed, self.gates, self.cell
-        shown, weight_hr, peephole = self.shown, self.weight_hr, gates is not None and gates.peepholes is not None
+        shown, weight_hr, late = self.shown, self.weight_hr, self.late
         add, multiply, tanh = batch.module.add, batch.module.multiply, batch.module.tanh
-        count, hidden, size = part.tanhs.shape
-        scratch = batch.module.empty((hidden, size), part.gates.dtype)
+        scratch = batch.module.empty(part.tanhs.shape[1:], part.gates.dtype)
         half = batch.module.full((), 0.5, part.gates.dtype)  # an array: a Python number is converted at every step
         stay_h, stay_c = (h.stay if h.any else None for h in (self.holding_h, self.holding_c))
         for t, (h, h_new, c, c_new, tanh_c, now, three, o, i, f, g) in enumerate(self._views(part), start):
@@ -61,8 +61,8 @@ class Step:
             add(c_new, scratch, out=c_new)
             seen = c_new if cell is None else cell(t, c_new)
             shown(seen, out=tanh_c)
-            if peephole:
-                gates.late(o, c_new)
+            if late is not None:
+                late(o, c_new)
             if weight_hr is None:
                 multiply(o, tanh_c, out=h_new)
             else:
@@ -76,10 +76,11 @@ class Step:
         """For each step its part of everything: quicker than an index for each."""
         hs, gates, cells, tanhs = part[:4]
         count, hidden, size = tanhs.shape
-        blocks = gates.reshape(count, -1, hidden, size).swapaxes(0, 1)
-        o, i, *f, g = blocks
-        forget = [itertools.repeat(self.batch.module.empty((hidden, size), gates.dtype), count)] if self.coupled else f
-        return zip(hs[:-1], hs[1:], cells[:-1], cells[1:], tanhs, gates, gates[:, :-hidden], o, i, *forget, g, strict=True)
+        o, i, *f, g = blocks(gates, hidden)
+        if self.coupled:  # f has no place of its own
+            f = [itertools.repeat(self.batch.module.empty((hidden, size), gates.dtype), count)]
+        states = hs[:-1], hs[1:], cells[:-1], cells[1:], tanhs
+        return zip(*states, gates, gates[:, :-hidden], o, i, *f, g, strict=True)
 
 
 class Gates:
@@ -91,7 +92,8 @@ class Gates:
 
     def __init__(self, module: Any, recurrence: LSTMRecurrence, w: Weights, saved: Saved) -> None:
         self.module, self.coupled, self.hidden = module, recurrence.coupled, saved.tanhs.shape[1]
-        self.first, self.peepholes = 0, None
+        self.first = 0
+        self.peepholes: Any = None
         if recurrence.peephole:  # then o waits for the new cell
             self.first, scale = self.hidden, scale_of(recurrence.gate_nonlinearity)
             self.peepholes = (w.weight_peephole * scale).reshape(-1, self.hidden, 1)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from .batch import total
 from .memory import empty
-from .norm import Norm, shares
+from .norm import Norm
 
 Array = Any
 
@@ -32,18 +32,17 @@ class Normed:
     def __init__(
         self, module: Any, gain: Array, bias: Array, saved: tuple[Array, Array], blocks: tuple[int, ...] = (1,)
     ) -> None:
-        self.module, self.saved, self.norms = module, saved, dict[tuple[int, ...], list[tuple[Any, ...]]]()
+        self.module, self.saved, self.blocks, self.norms = module, saved, blocks, dict[tuple[int, ...], Norm]()
         self.kept, rows, size = saved[0].shape
-        self.rows = shares(rows, blocks)
         self._sums = module.zeros((2, rows, size), gain.dtype)
         # A full array: multiplying by a column takes three times as long.
-        self.gain, self.bias = (None if v is None else v.reshape(-1, 1).repeat(size, axis=1) for v in (gain, bias))
+        self.gain: Array = gain.reshape(-1, 1).repeat(size, axis=1)
+        self.bias = None if bias is None else bias.reshape(-1, 1).repeat(size, axis=1)
 
     def __call__(self, start: int, a: Array) -> Array:
         """Normalise ``a`` in place."""
         normal, scales = self._at(start, a)
-        for rows, one, norm in self._norms(a):
-            norm(a[..., rows, :], normal[..., rows, :], scales[..., one, :])
+        self._norm(a)(a, normal, scales)
         self.module.multiply(normal, self.gain, out=a)
         if self.bias is not None:
             self.module.add(a, self.bias, out=a)
@@ -54,13 +53,10 @@ class Normed:
 
         Adds to the gradient of the gain.
         """
-        normal, scales = self._at(start, g)
-        for rows, one, norm in self._norms(g):
-            at_gain = norm.back(g[..., rows, :], normal[..., rows, :], scales[..., one, :], out[..., rows, :])
-            self._sums[0][rows] += at_gain if g.ndim == 2 else at_gain.sum(0)
+        self._norm(g).back(g, *self._at(start, g), out, self._sums[0])
         return out
 
-    def collect(self, start: int, g: Array) -> None:
+    def collect(self, g: Array) -> None:
         """Add to the gradient of the bias, over a range of steps, from that of what was put out."""
         self._sums[1] += g.sum(0)
 
@@ -74,17 +70,13 @@ class Normed:
         at = first if a.ndim == 2 else slice(first, first + len(a))
         return self.saved[0][at], self.saved[1][at]
 
-    def _norms(self, a: Array) -> list[tuple[Any, ...]]:
-        """For each share its rows, its place among the scales, and a norm of the shape of ``a``."""
+    def _norm(self, a: Array) -> Norm:
+        """A norm of the shape of ``a``."""
         if a.shape not in self.norms:
-            shapes = [(*a.shape[:-2], rows.stop - rows.start, a.shape[-1]) for rows in self.rows]
-            self.norms[a.shape] = [
-                (rows, slice(i, i + 1), self.norm(self.module, shape, self.gain[rows]))
-                for i, (rows, shape) in enumerate(zip(self.rows, shapes, strict=True))
-            ]
+            self.norms[a.shape] = self.norm(self.module, a.shape, self.gain, self.blocks)
         return self.norms[a.shape]
 
 
-def room(module: Any, kept: int, rows: int, size: int, dtype: Any, count: int = 1) -> tuple[Array, Array]:
-    """Memory for the normalised rows of ``kept`` steps and the scales of ``count`` shares of them."""
-    return empty(module, (kept, rows, size), dtype), empty(module, (kept, count, size), dtype)
+def room(module: Any, kept: int, rows: int, size: int, dtype: Any, units: int = 1) -> tuple[Array, Array]:
+    """Memory for the normalised rows of ``kept`` steps and for their scales, see :class:`Norm`."""
+    return empty(module, (kept, rows, size), dtype), empty(module, (kept, units, size), dtype)

@@ -111,7 +111,7 @@ class _Run:
                 stay(t, h, before)
 
 
-@mg.defvjp_joint(rnn_sequence, conditions=("zone_h",))
+@mg.defvjp_joint(rnn_sequence, fresh=True, conditions=("zone_h",))
 def _rnn_back(
     g: Any,
     x: Any,

@@ -75,7 +75,7 @@ def back(
         sums_at = gradients if normed is None else empty(module, gradients.shape, gradients.dtype)
         _run(module, product, normed, start, (gradients, sums_at, batch.arriving(g[0], start, stop)), held, dh)
         if normed is not None:
-            normed.collect(start, gradients)
+            normed.collect(gradients)
         columns = flat(sums_at)
         del gradients, sums_at, held  # so that their memory serves what comes now
         sums.inputs(start, stop, columns, normed is None)
@@ -128,7 +128,7 @@ def _named(sums: WeightGradients, normed: Normed | None, w: Weights) -> dict[str
     found = {name: sums.total(name, getattr(w, name)) for name in ("weight_ih", "weight_hh")}
     if normed is None:
         bias = sums.total("bias_ih", w.weight_ih[:, 0])
-        return {**found, "bias_ih": bias, "bias_hh": bias}
+        return {**found, "bias_ih": bias, "bias_hh": bias.copy()}
     gain, bias = normed.gradients()
-    others = {"gain_hh": gain, "bias_ih": bias, "bias_hh": bias}
-    return {name: centred(rows) for name, rows in found.items()} | others
+    others = {"gain_hh": gain, "bias_ih": bias, "bias_hh": bias.copy()}
+    return {name: centred(rows, out=rows) for name, rows in found.items()} | others

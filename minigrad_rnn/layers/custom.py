@@ -10,7 +10,7 @@ import minigrad as mg
 from minigrad import nn
 
 from ..cells import Noise, Recurrence, State, Weights
-from ..cells.cell import Cell
+from ..cells.cell import Cell, check_state
 from ..cells.options import sorted_options
 from .inputs import arranged
 from .options import Wiring
@@ -82,7 +82,9 @@ class RecurrentLayer(Stack):
     (the first is put out), and ``sizes`` where they differ. A method ``output(state)`` is for a cell that puts
     something else out. With ``input_size`` set, errors about inputs are clearer.
 
-    Our own cells run on their fused kernels here, if they have one; others op by op (see :meth:`plan`).
+    Our own cells run on their fused kernels here, if they have one; others op by op (see :meth:`plan`), and so does a
+    class derived from one of ours that has a ``forward`` or an ``output`` of its own. A regulariser given to the layer
+    takes the place of the cells' own of the same name.
 
     Args:
         cells: a cell, or one for each layer, each reading the outputs of the one below.
@@ -131,11 +133,7 @@ class RecurrentLayer(Stack):
         self.backward_cells = nn.ModuleList(rows[1]) if self.bidirectional else None
         for place in self.places():
             noise.check(name, self.recurrence_of(*place).zoned)
-            if noise.hidden and not isinstance(self._cell(*place), Cell):
-                raise mg.MinigradError(
-                    f"{name}: what happens inside {type(self._cell(*place)).__name__} is its own; variational dropout"
-                    " of hidden features is for the cells of this package"
-                )
+            _check_inside(name, self._cell(*place), noise)
         self._wire(None, self.dtype)
         self._reset_wires()
 
@@ -145,16 +143,19 @@ class RecurrentLayer(Stack):
     def recurrence_of(self, layer: int, reverse: bool) -> Recurrence:
         """The equations of a cell."""
         cell = self._cell(layer, reverse)
-        return cell.recurrence if isinstance(cell, Cell) else CellRecurrence(cell)
+        return cell.recurrence if _is_ours(cell) else CellRecurrence(cell)
 
     def weights(self, layer: int, reverse: bool = False) -> Weights:
         """The weights of a cell, if it is one of ours."""
         cell = self._cell(layer, reverse)
-        return cell.weights() if isinstance(cell, Cell) else Weights(None, None)
+        return cell.weights() if _is_ours(cell) else Weights(None, None)
 
     def noise_of(self, layer: int, reverse: bool) -> Noise:
-        """The regularisers: those of the layer if it has any, else those of the cell."""
-        return self.noise if self.noise.changed() else getattr(self._cell(layer, reverse), "noise", self.noise)
+        """The regularisers: those of the layer, and those of the cell that the layer has not."""
+        cell = self._cell(layer, reverse)
+        if not _is_ours(cell):
+            return self.noise
+        return dataclasses.replace(cell.noise, **{name: value for name, value in vars(self.noise).items() if value})
 
     def sizes_of(self, layer: int, reverse: bool) -> tuple[int, ...]:
         """The sizes of the parts of the state of a cell."""
@@ -171,16 +172,24 @@ class RecurrentLayer(Stack):
         """Run over sequences; see :meth:`LSTM.forward`."""
         return self.run(input, hx, lengths, mask, return_all_states)
 
+    def extra_repr(self) -> str:
+        """What is not as by default."""
+        batch_first = ["batch_first=True"] if self.batch_first else []
+        dropout = [f"dropout={self.dropout}"] if self.dropout else []
+        return ", ".join([*batch_first, *dropout, *self.noise.changed(), *self.wiring.changed()])
+
 
 class StackedCells(nn.Module):
     """Cells on top of each other as one cell: each takes one step, reading the output of the one below.
 
     Args:
-        cells: from the lowest up.
+        cells: from the lowest up. Zoneout is their own; what is about a sequence as a whole, dropout by one mask and
+            statistics of steps, is for :class:`RecurrentLayer`, and a cell with such an option is refused.
 
     Shape:
         - input: that of the lowest cell.
-        - state and result: the parts of all cells, those of the lowest first; zeros when left out.
+        - state and result: the parts of all cells, those of the lowest first; zeros when left out. If there is but one
+          part, it is that part, not a tuple of one.
 
     >>> import minigrad as mg
     >>> from minigrad_rnn import GRUCell, LSTMCell
@@ -192,28 +201,41 @@ class StackedCells(nn.Module):
     def __init__(self, cells: Sequence[nn.Module]) -> None:
         super().__init__()
         self.cells = nn.ModuleList(_listed("StackedCells", cells))
-        self._equations = [CellRecurrence(cell) for cell in self.cells]
+        for cell in self.cells:
+            _check_stepwise("StackedCells", cell)
         self.input_size = getattr(self.cells[0], "input_size", None)
         self.hidden_size = self.cells[-1].hidden_size
         self.output_size = getattr(self.cells[-1], "output_size", self.hidden_size)
         self.parts = tuple([f"{part}{i}" for i, cell in enumerate(self._equations) for part in cell.names])
         self.sizes = tuple([size for cell in self._equations for size in _sizes(cell)])
 
-    def forward(self, input: mg.Tensor, hx: State | None = None) -> State:
-        """The parts of all cells after one step."""
+    @property
+    def _equations(self) -> list[CellRecurrence]:
+        return [CellRecurrence(cell) for cell in self.cells]
+
+    def forward(self, input: mg.Tensor, hx: Any = None) -> Any:
+        """The parts of all cells after one step.
+
+        Raises:
+            ShapeError: a state of other parts, or of other shapes; an input that the lowest cell refuses.
+        """
+        alone, shapes = len(self.parts) == 1, [(*input.shape[:-1], size) for size in self.sizes]
         if hx is None:
-            hx = tuple([mg.zeros(*input.shape[:-1], n, dtype=input.dtype, device=input.device) for n in self.sizes])
+            hx = tuple([mg.zeros(*shape, dtype=input.dtype, device=input.device) for shape in shapes])
+        elif alone and isinstance(hx, mg.Tensor):
+            hx = (hx,)
+        check_state(self, hx, self.parts, shapes)
         after: list[mg.Tensor] = []
         for cell in self._equations:
             state = cell.step(input, tuple(hx[len(after) : len(after) + len(cell.names)]), Weights(None, None))
             input = cell.output(state)
             after.extend(state)
-        return tuple(after)
+        return after[0] if alone else tuple(after)
 
-    def output(self, state: State) -> mg.Tensor:
+    def output(self, state: Any) -> mg.Tensor:
         """The output of the uppermost cell."""
-        top = self._equations[-1]
-        return top.output(tuple(state[-len(top.names) :]))
+        top, parts = self._equations[-1], (state,) if isinstance(state, mg.Tensor) else state
+        return top.output(tuple(parts[-len(top.names) :]))
 
 
 class Bidirectional(nn.Module):
@@ -252,16 +274,29 @@ class Bidirectional(nn.Module):
         given = (None, None) if hx is None else hx
         results = []
         for layer, start, way in ((self.fwd, given[0], 1), (self.bwd, given[1], -1)):
-            known = {} if running is None else {"mask": self._turned(running[::way])}
-            output, last = layer(self._turned(x[::way]), start, **known)
-            results.append((self._turned(output)[::way], last))
+            known = {} if running is None else {"mask": self._given(running[::way], sequences.batched)}
+            output, last = layer(self._given(x[::way], sequences.batched), start, **known)
+            results.append((self._taken(layer, output, sequences.batched)[::way], last))
         outputs, states = zip(*results, strict=True)
         merged = [sequences.back(output) for output in self.wiring.merged(list(outputs))]
         return merged[0] if len(merged) == 1 else tuple(merged), states
 
-    def _turned(self, x: Any) -> Any:
-        """Steps and batch in the order of the layers, or back."""
+    def _given(self, x: Any, batched: bool) -> Any:
+        """What is ``(T, N, ...)`` as the layers take it."""
+        if not batched:
+            return x[:, 0]
         return x.swapaxes(0, 1) if self.batch_first else x
+
+    def _taken(self, layer: nn.Module, output: Any, batched: bool) -> mg.Tensor:
+        """The output of a layer as ``(T, N, ...)``."""
+        if not isinstance(output, mg.Tensor):
+            raise mg.MinigradError(
+                f"Bidirectional: the output of {type(layer).__name__} is a {type(output).__name__}, not one tensor\n"
+                '  hint: merge_mode="none", or merge="none", leaves two outputs; merge them in some other way'
+            )
+        if not batched:
+            return output.unsqueeze(1)
+        return output.swapaxes(0, 1) if self.batch_first else output
 
     def extra_repr(self) -> str:
         """How the outputs are put together."""
@@ -273,6 +308,8 @@ def _listed(name: str, cells: Any) -> list[nn.Module]:
     if not row:
         raise mg.MinigradError(f"{name}: there are no cells")
     for cell in row:
+        if isinstance(cell, Stack):
+            raise mg.MinigradError(f"{name}: {type(cell).__name__} is a layer, and runs over sequences; give its cell")
         if not isinstance(cell, nn.Module) or not hasattr(cell, "hidden_size"):
             told = cell.__name__ if isinstance(cell, type) else type(cell).__name__
             raise mg.MinigradError(
@@ -280,6 +317,38 @@ def _listed(name: str, cells: Any) -> list[nn.Module]:
                 f" {'the class, not a cell made of it' if isinstance(cell, type) else 'none'}"
             )
     return row
+
+
+def _is_ours(cell: Any) -> bool:
+    """Whether the recurrence of a cell is all that it does, so that it may run instead of the cell's ``forward``."""
+    return isinstance(cell, Cell) and type(cell).forward is Cell.forward and not hasattr(cell, "output")
+
+
+def _check_inside(name: str, cell: nn.Module, noise: Noise) -> None:
+    """Refuse regularisers that act inside of a cell whose inside is not known."""
+    if _is_ours(cell):
+        return
+    _check_stepwise(name, cell)
+    option = "variational dropout of hidden features" if noise.hidden else "weight_dropout"
+    if noise.hidden or noise.weight_dropout:
+        raise mg.MinigradError(
+            f"{name}: what happens inside {type(cell).__name__} is its own; {option} is for RNNCell, LSTMCell and"
+            " GRUCell"
+        )
+
+
+def _check_stepwise(name: str, cell: Any) -> None:
+    """Refuse a cell whose options need to know the sequence, where it would be called step by step."""
+    if not isinstance(cell, Cell):
+        return
+    given = [option for option in ("variational", "weight_dropout") if getattr(cell.noise, option)]
+    given += ["batch_norm"] if cell.recurrence.batch_norm else []
+    if given:
+        raise mg.MinigradError(
+            f"{name}: {' and '.join(given)} of {type(cell).__name__} would be told nothing of the sequence here, but"
+            " begin anew at every step\n"
+            "  hint: RecurrentLayer([first, second]) makes layers of the cells as they are"
+        )
 
 
 def _sizes(cell: CellRecurrence) -> tuple[int, ...]:

@@ -12,10 +12,14 @@ from ..cells.noise import Zones
 from ..cells.unroll import Run, Running
 from ..kernels import gru_sequence, lstm_sequence, rnn_sequence
 from ..kernels.gru_parts import KNOWN as GRU_KNOWN
-from ..kernels.lstm import KNOWN as LSTM_KNOWN
+from ..kernels.lstm_parts import KNOWN as LSTM_KNOWN
 from ..kernels.rnn import KNOWN as RNN_KNOWN
 
-KINDS = (LSTMRecurrence, GRURecurrence, RNNRecurrence)
+KERNELS: dict[type[Recurrence], tuple[Any, tuple[str, ...]]] = {  # each with the fields of Weights that it takes
+    LSTMRecurrence: (lstm_sequence, LSTM_KNOWN),
+    GRURecurrence: (gru_sequence, GRU_KNOWN),
+    RNNRecurrence: (rnn_sequence, RNN_KNOWN),
+}
 NONE = {
     "batch_norm": "batch_norm couples the sequences of a batch at every step, for which there is no kernel",
     "time_skips": "time_skips look back more than one step, for which there is no kernel",
@@ -24,7 +28,7 @@ NONE = {
 
 def why_not(recurrence: Recurrence) -> str | None:
     """Why a recurrence has no kernel; ``None`` if it has one."""
-    if type(recurrence) not in KINDS:  # not cached: the cache would keep somebody's cell alive
+    if type(recurrence) not in KERNELS:  # not cached: the cache would keep somebody's cell alive
         return f"{recurrence.title} has no kernel"
     return _lacking(recurrence)
 
@@ -52,15 +56,11 @@ def fused(
     every: bool = False,
 ) -> Run:
     """As :func:`~minigrad_rnn.cells.unroll.unroll`, in one op."""
-    if isinstance(recurrence, LSTMRecurrence):
-        inputs = _inputs(recurrence, x, state, w, LSTM_KNOWN, zones)
-        results = lstm_sequence(*inputs, recurrence, reverse, running, _tracked(inputs), every)
-        output, h, c = results[:3]
-        return Run(output, (h, c), (output, results[3]) if every else ())
-    kernel, known = (rnn_sequence, RNN_KNOWN) if isinstance(recurrence, RNNRecurrence) else (gru_sequence, GRU_KNOWN)
-    inputs = _inputs(recurrence, x, state, w, known, zones)
-    output, h = kernel(*inputs, recurrence, reverse, running, _tracked(inputs))[:2]
-    return Run(output, (h,), (output,) if every else ())
+    kernel, known = KERNELS[type(recurrence)]
+    inputs, parts = _inputs(recurrence, x, state, w, known, zones), len(recurrence.parts)
+    cells = (every,) if parts > 1 else ()  # all h are the outputs themselves
+    output, *rest = kernel(*inputs, recurrence, reverse, running, _tracked(inputs), *cells)
+    return Run(output, tuple(rest[:parts]), (output, *rest[parts : 2 * parts - 1]) if every else ())
 
 
 def _inputs(
@@ -68,7 +68,8 @@ def _inputs(
 ) -> tuple[Any, ...]:
     """All that a kernel takes, of the weights those that it knows."""
     unknown = [name for name, value in w._asdict().items() if value is not None and name not in known]
-    assert not unknown, f"{recurrence.title} on the fused path was given {unknown}"
+    if unknown:
+        raise NotImplementedError(f"the kernel of {recurrence.title} knows no {', '.join(unknown)}")
     return x, *state, *[getattr(w, name) for name in known], *(zones or (None,) * len(recurrence.parts))
 
 

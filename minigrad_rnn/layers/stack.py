@@ -246,6 +246,11 @@ class Stack(nn.Module):
         """The dtype of the parameters."""
         return next((p.dtype for p in self.parameters()), mg.get_default_dtype())
 
+    @property
+    def batch_dim(self) -> int:
+        """Which dim of the tensors of the state counts the sequences: 1, or 0 if layers differ in their states."""
+        return 1 if self._form().uniform else 0
+
     def _form(self) -> StateForm:
         places = list(self.places())
         names = [self.recurrence_of(*place).names for place in places]

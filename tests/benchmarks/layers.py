@@ -7,7 +7,8 @@
 PyTorch gets as many threads as OpenBLAS. Beside each layer stand the bare products of the same step in NumPy, cut as
 the layer cuts them: nothing built on them can be quicker. Arguments choose layers by name; ``--forward`` times the
 forward alone, without a graph; ``--memory`` measures the peak of memory of training steps, each layer in a process of
-its own; ``--long`` adds the shapes that take long; ``--shape T,N,input,hidden`` takes that one; ``--rounds N``.
+its own; ``--options`` compares layers with lengths, layer normalisation and the regularisers with the plain one;
+``--long`` adds the shapes that take long; ``--shape T,N,input,hidden`` takes that one; ``--rounds N``.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ SHAPES: list[Shape] = [
     (100, 64, 512, 512),
 ]
 LONG: list[Shape] = [(100, 64, 1024, 1024), (784, 64, 1, 128)]
+OPTIONS: dict[str, dict[str, Any]] = {
+    "lengths": {},
+    "layer norm": {"layer_norm": "ba"},
+    "zoneout": {"zoneout": 0.1},
+    "variational": {"variational": 0.3},
+}
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 THREADS = int(os.environ.get("OPENBLAS_NUM_THREADS", "1"))
 
@@ -52,8 +59,10 @@ def data(shape: Shape) -> tuple[Any, Any]:
     return tuple(rng.normal(size=(steps, size, n)).astype("f4") for n in (features, hidden))
 
 
-def ours(kind: str, x: Any, cotangent: Any, weights: dict[str, Any], forward: bool) -> Callable[[], object]:
-    layer = getattr(minigrad_rnn, kind)(x.shape[2], cotangent.shape[2])
+def ours(
+    kind: str, x: Any, cotangent: Any, weights: dict[str, Any], forward: bool, lengths: Any = None, **options: Any
+) -> Callable[[], object]:
+    layer = getattr(minigrad_rnn, kind)(x.shape[2], cotangent.shape[2], **options)
     if weights:
         layer.load_state_dict(weights)
     inputs, seed = mg.tensor(x, requires_grad=True), mg.tensor(cotangent)
@@ -61,10 +70,10 @@ def ours(kind: str, x: Any, cotangent: Any, weights: dict[str, Any], forward: bo
     def run() -> None:
         layer.zero_grad()
         inputs.grad = None
-        output, _ = layer(inputs)
+        output, _ = layer(inputs, lengths=lengths)
         output.backward(seed)
 
-    return mg.no_grad()(lambda: layer(inputs)) if forward else run
+    return mg.no_grad()(lambda: layer(inputs, lengths=lengths)) if forward else run
 
 
 def theirs(kind: str, x: Any, cotangent: Any, forward: bool) -> tuple[Callable[[], object], dict[str, Any]]:
@@ -141,6 +150,31 @@ def times(kinds: list[str], shapes: list[Shape], rounds: int, forward: bool) -> 
             print(f"{kind:<6}{', '.join(map(str, shape)):<22}" + "".join(cells), flush=True)
 
 
+def options_beside_plain(kinds: list[str], shapes: list[Shape], rounds: int, forward: bool) -> None:
+    """One line for each layer and shape: the plain layer in ms, and how many times as long each option takes."""
+    print(f"\n{'forward alone' if forward else 'forward and backward'}: times that of the plain layer")
+    columns = ["plain/PyTorch", *OPTIONS]
+    print(f"{'layer':<6}{'T, N, input, hidden':<22}{'plain ms':>10}" + "".join(f"{name:>14}" for name in columns))
+    for kind in kinds:
+        for shape in shapes:
+            x, cotangent = data(shape)
+            drawn = np.random.default_rng(0).integers(shape[0] // 2, shape[0] + 1, shape[1]).tolist()
+            contenders = {"plain": ours(kind, x, cotangent, {}, forward)}
+            for name, option in OPTIONS.items():
+                lengths = drawn if name == "lengths" else None
+                contenders[name] = ours(kind, x, cotangent, {}, forward, lengths, **option)
+            if has_torch():
+                contenders["PyTorch"], _ = theirs(kind, x, cotangent, forward)
+            measured = measure.compare(contenders, rounds, warmup=2)
+            pairs = [("plain", "PyTorch")] if has_torch() else []
+            cells = ["" if pairs else f"{'':14}"]
+            for a, b in [*pairs, *((name, "plain") for name in OPTIONS)]:
+                ratios = [first / second for first, second in zip(measured[a], measured[b], strict=True)]
+                cells.append(f"{statistics.median(ratios):14.2f}")
+            plain = statistics.median(measured["plain"]) * 1e3
+            print(f"{kind:<6}{', '.join(map(str, shape)):<22}{plain:10.2f}" + "".join(cells), flush=True)
+
+
 def memory(kinds: list[str], shapes: list[Shape]) -> None:
     """One line for each layer and shape: how far training steps raise the resident memory, in MB."""
     print(f"\npeak of memory of three training steps, MB\n{'layer':<6}{'T, N, input, hidden':<22}"
@@ -193,6 +227,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--forward", action="store_true", help="time the forward alone")
     parser.add_argument("--memory", action="store_true", help="measure peaks of memory, not times")
+    parser.add_argument("--options", action="store_true", help="compare layers with options with the plain one")
     parser.add_argument("--long", action="store_true", help="take the shapes that take long, too")
     parser.add_argument("--shape", action="append", help="T,N,input,hidden: instead of the usual ones")
     parser.add_argument("--peak", help=argparse.SUPPRESS)
@@ -211,5 +246,7 @@ if __name__ == "__main__":
         measure.environment(torch=version, threads=str(THREADS))
         if options.memory:
             memory(options.kinds, chosen)
+        elif options.options:
+            options_beside_plain(options.kinds, chosen, options.rounds, options.forward)
         else:
             times(options.kinds, chosen, options.rounds, options.forward)

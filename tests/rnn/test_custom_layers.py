@@ -271,6 +271,64 @@ def test_state_dict_goes_round():
     close(first(mg.ones(3, 1, 3))[0], second(mg.ones(3, 1, 3))[0])
 
 
+class NegatedCell(GRUCell):
+    def forward(self, input, hx=None):
+        return -super().forward(input, hx)
+
+
+class DoubledCell(GRUCell):
+    def output(self, state):
+        return 2.0 * state
+
+
+@pytest.mark.parametrize("kind", [NegatedCell, DoubledCell])
+def test_a_class_derived_from_one_of_our_cells_runs_by_its_own_methods(kind):
+    mg.manual_seed(0)
+    cell, x = kind(3, 4).double(), values(np.random.default_rng(0), 4, 2, 3)
+    layer = RecurrentLayer(cell)
+    output, _ = layer(x)
+    close(output, by_hand(cell, x)[0])
+    assert layer.plan()[0][1:] == ("unrolled", f"{kind.__name__} has no kernel")
+
+
+def test_regularisers_of_the_layer_leave_the_others_of_the_cell():
+    layer = RecurrentLayer(LSTMCell(3, 4, variational=0.5, zoneout=0.1), zoneout=0.2)
+    noise = layer.noise_of(0, False)
+    assert (noise.variational, noise.zoneout) == (0.5, 0.2)
+
+
+def test_one_cell_of_one_part_stacked_is_that_cell():
+    mg.manual_seed(0)
+    cell, x = GRUCell(3, 4).double(), values(np.random.default_rng(0), 5, 2, 3)
+    (output, h), (expected, last) = (RecurrentLayer(c)(x, lengths=[5, 2]) for c in (StackedCells([cell]), cell))
+    close(output, expected)
+    close(h, last)
+
+
+def test_a_cell_put_in_the_place_of_another_in_stacked_cells_is_used():
+    mg.manual_seed(0)
+    stacked, x = StackedCells([GRUCell(3, 4), GRUCell(4, 2)]), mg.ones(2, 3)
+    stacked.cells[0] = first = GRUCell(3, 4)
+    close(stacked(x)[0], first(x))
+
+
+def test_two_directions_of_one_sequence_without_a_batch():
+    mg.manual_seed(0)
+    for batch_first in (False, True):
+        layer = Bidirectional(GRU(3, 4, batch_first=batch_first), LSTM(3, 5, batch_first=batch_first)).double()
+        x = values(np.random.default_rng(0), 6, 3)
+        output, (h, (g, c)) = layer(x, lengths=4)
+        batch, _ = layer(x.unsqueeze(0 if batch_first else 1), lengths=[4])
+        close(output, batch.squeeze(0 if batch_first else 1))
+        assert [part.shape for part in (h, g, c)] == [(1, 4), (1, 5), (1, 5)]
+        assert not np.allclose(layer(x, (h, (g, c)), lengths=4)[0].numpy(), output.numpy())
+
+
+def test_the_options_of_a_layer_are_shown():
+    shown = repr(RecurrentLayer(GRUCell(3, 4), batch_first=True, zoneout=0.1, learn_initial_state=True))
+    assert "RecurrentLayer(batch_first=True, zoneout=0.1, learn_initial_state=True" in shown
+
+
 class Wrong(nn.Module):
     hidden_size = 4
 
@@ -291,6 +349,18 @@ def test_what_is_wrong_is_explained():
         RecurrentLayer(Wrong())(mg.ones(2, 1, 3))
     with pytest.raises(mg.MinigradError, match="what happens inside LeakyCell is its own"):
         RecurrentLayer(LeakyCell(2, 3), variational=0.5)
+    with pytest.raises(mg.MinigradError, match="weight_dropout is for RNNCell, LSTMCell and GRUCell"):
+        RecurrentLayer(IndRNNCell(2, 3), weight_dropout=0.5)
+    with pytest.raises(mg.MinigradError, match="variational of GRUCell .* begin anew at every step"):
+        StackedCells([GRUCell(2, 3, variational=0.5)])
+    with pytest.raises(mg.MinigradError, match="weight_dropout and batch_norm of NegatedCell .* at every step"):
+        RecurrentLayer(NegatedCell(2, 3, weight_dropout=0.5, batch_norm=4))
+    with pytest.raises(mg.MinigradError, match="LSTM is a layer, and runs over sequences; give its cell"):
+        RecurrentLayer(LSTM(2, 3))
+    with pytest.raises(mg.ShapeError, match=r"StackedCells: the state is \(h0, c0, h1\), not a tuple of 2"):
+        StackedCells([LSTMCell(2, 3), GRUCell(3, 3)])(mg.ones(1, 2), (mg.zeros(1, 3), mg.zeros(1, 3)))
+    with pytest.raises(mg.MinigradError, match="Bidirectional: the output of LSTM is a tuple, not one tensor"):
+        Bidirectional(LSTM(2, 3, bidirectional=True, merge_mode="none"), GRU(2, 3))(mg.ones(2, 1, 2))
     with pytest.raises(mg.ShapeError, match="RecurrentLayer: the input must have shape"):
         RecurrentLayer(GRUCell(2, 3))(mg.ones(2, 1, 3))
     with pytest.raises(mg.MinigradError, match="batch_first is False in one layer and True in the other"):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from option_helpers import filled
 
 import minigrad as mg
 from minigrad_rnn import GRU, LSTM, RNN, unrolled
@@ -29,52 +31,124 @@ def layer_of(kind, seed=0, input_size=3, hidden_size=4, **options):
     return kind(input_size, hidden_size, **options).double()
 
 
+GATES = ["sigmoid", "sigmoid", "hardsigmoid", "hardsigmoid_onnx", "tanh", "softsign"]
+OTHERS = ["tanh", "tanh", "relu", "sigmoid", "identity", "hardtanh", "softsign", "elu", "leaky_relu"]
+NORMS = {RNN: [None, "ba"], GRU: [None, "ba"], LSTM: [None, "ba", "torch"]}
+
+
+@st.composite
+def equations(draw, kind):
+    """Options of the equations that have a kernel."""
+    options = {
+        "nonlinearity": draw(st.sampled_from(OTHERS)),
+        "gate_clip": draw(st.sampled_from([None, None, 0.7])),
+        "layer_norm": draw(st.sampled_from(NORMS[kind])),
+    }
+    if kind is not RNN:
+        options["gate_nonlinearity"] = draw(st.sampled_from(GATES))
+    if kind is GRU:
+        options["reset_after"] = draw(st.booleans())
+        options["update_gate"] = draw(st.sampled_from(["keep", "new"]))
+    if kind is LSTM:
+        options["output_nonlinearity"] = draw(st.sampled_from(OTHERS))
+        options["peephole"], options["coupled"] = draw(st.booleans()), draw(st.booleans())
+        options["cell_clip"] = draw(st.sampled_from([None, None, 0.4]))
+        options["proj_size"] = draw(st.sampled_from([0, 0, 1]))
+    return options
+
+
 @st.composite
 def configurations(draw):
+    """A layer with any options, what to give it, and how to look at it."""
     kind = draw(st.sampled_from(KINDS))
     options = {
         "num_layers": draw(st.integers(1, 2)),
         "bias": draw(st.booleans()),
-        "batch_first": draw(st.booleans()),
         "bidirectional": draw(st.booleans()),
         "hidden_size": draw(st.integers(2, 4)),
         "input_size": draw(st.integers(1, 3)),
+        "zoneout": draw(st.sampled_from([0.0, 0.0, 0.5, (0.6, 0.0), (0.3, 0.5)])),
+        "variational": draw(st.sampled_from([0.0, 0.0, 0.4])),
+        "weight_dropout": draw(st.sampled_from([0.0, 0.0, 0.3])),
     }
-    if kind is RNN:
-        options["nonlinearity"] = draw(st.sampled_from(["tanh", "relu"]))
-    if kind is GRU:
-        options["reset_after"] = draw(st.booleans())
-        options["update_gate"] = draw(st.sampled_from(["keep", "new"]))
-    if kind is LSTM and draw(st.booleans()):
-        options["proj_size"] = 1
-    steps, size = draw(st.integers(1, 6)), draw(st.integers(1, 4))
-    lengths = draw(st.none() | st.lists(st.integers(0, steps), min_size=size, max_size=size))
-    reached = draw(st.sets(st.integers(0, 2 if kind is LSTM else 1), min_size=1))
-    return kind, options, steps, size, lengths, reached, draw(st.booleans())
+    if kind is not LSTM and isinstance(options["zoneout"], tuple):
+        options["zoneout"] = options["zoneout"][0]
+    if draw(st.booleans()):
+        options |= draw(equations(kind))
+    return Configuration(
+        kind,
+        options,
+        steps=draw(st.integers(0, 6)),
+        rows=draw(st.integers(1, 4)),
+        gaps=draw(st.sampled_from(["none", "lengths", "mask"])),
+        training=draw(st.booleans()),
+        every=draw(st.booleans()),
+        seed=draw(st.integers(0, 100)),
+    )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+class Configuration(NamedTuple):
+    kind: Any
+    options: dict[str, Any]
+    steps: int
+    rows: int
+    gaps: str
+    training: bool
+    every: bool
+    seed: int
+
+    def inputs(self, rng):
+        """Inputs with NaN in the gaps, and which elements there are."""
+        x = rng.normal(size=(self.steps, self.rows, self.options["input_size"]))
+        gaps, there = {}, np.ones(x.shape[:2], bool)
+        if self.gaps == "lengths":
+            gaps["lengths"] = rng.integers(0, self.steps + 1, self.rows).tolist()
+            there = np.arange(self.steps)[:, None] < gaps["lengths"]
+        elif self.gaps == "mask":
+            gaps["mask"] = there = rng.random(x.shape[:2]) < 0.7
+        x[~there] = np.nan
+        return mg.tensor(x, requires_grad=True), gaps
+
+    def state(self, layer, rng):
+        count = layer.num_layers * len(layer.reverses)
+        return [random(rng, count, self.rows, size) for size in layer.sizes_of(0, False)]
+
+
+def all_of(result):
+    """Every tensor in what a layer returns."""
+    return [result] if isinstance(result, mg.Tensor) else [tensor for part in result for tensor in all_of(part)]
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(configurations())
 def test_the_same_for_every_configuration(configuration):
-    kind, options, steps, size, lengths, reached, with_state = configuration
-    layer, rng = layer_of(kind, **options), np.random.default_rng(1)
-    count = layer.num_layers * (2 if layer.bidirectional else 1)
-    x = random(rng, *((size, steps) if layer.batch_first else (steps, size)), layer.input_size)
-    sizes = [layer.proj_size or layer.hidden_size, layer.hidden_size][: 2 if kind is LSTM else 1]
-    state = [random(rng, count, size, features) for features in sizes]
-    hx = (tuple(state) if kind is LSTM else state[0]) if with_state else None
-    sources = [x, *(state if with_state else []), *layer.parameters()]
-    results, cotangents = [], None
+    kind, options = configuration[:2]
+    layer, rng = filled(kind(**options), configuration.seed).train(configuration.training), np.random.default_rng(1)
+    x, gaps = configuration.inputs(rng)
+    state = configuration.state(layer, rng)
+    sources, results, cotangents = [x, *state, *layer.parameters()], [], None
     for layer.fused in (True, False):
-        outputs = flat(layer(x, hx, lengths=lengths))
+        mg.manual_seed(0)
+        outputs = all_of(layer(x, as_hx(state), return_all_states=configuration.every, **gaps))
         cotangents = cotangents or [mg.tensor(rng.normal(size=y.shape)) for y in outputs]
-        chosen = [i for i in reached if outputs[i].requires_grad]
-        gradients = mg.grad(
-            [outputs[i] for i in chosen], sources, [cotangents[i] for i in chosen], allow_unused=True
-        )
+        reached = [i for i, y in enumerate(outputs) if 0 not in y.shape and looked_at(configuration.seed, i)] or [1]
+        chosen, arriving = [outputs[i] for i in reached], [cotangents[i] for i in reached]
+        gradients = mg.grad(chosen, sources, arriving, allow_unused=True)
         results.append([y.numpy() for y in outputs] + [0 if g is None else g.numpy() for g in gradients])
+    assert all(plan.path == "unrolled" for plan in layer.plan())
+    layer.fused = True
+    assert all(plan.path == "fused" for plan in layer.plan())
     for a, b in zip(*results, strict=True):
-        np.testing.assert_allclose(a, b + 0 * a, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(a, b + 0 * a, rtol=1e-11, atol=1e-12 * max(1.0, np.abs(b).max(initial=0)))
+
+
+def as_hx(state):
+    return tuple(state) if len(state) > 1 else state[0]
+
+
+def looked_at(seed, i):
+    """Whether anything arrives at output ``i``."""
+    return np.random.default_rng([seed, i]).random() < 0.6
 
 
 VARIANTS = [
@@ -86,6 +160,16 @@ VARIANTS = [
     (GRU, {}),
     (GRU, {"reset_after": False, "update_gate": "new"}),
     (GRU, {"num_layers": 2}),
+    (LSTM, {"layer_norm": "ba", "zoneout": 0.4}),
+    (LSTM, {"layer_norm": "torch", "peephole": True, "variational": 0.3}),
+    (LSTM, {"coupled": True, "peephole": True, "cell_clip": 0.3, "gate_clip": 0.6, "proj_size": 2}),
+    (LSTM, {"gate_nonlinearity": "softsign", "nonlinearity": "softplus", "output_nonlinearity": "identity"}),
+    (GRU, {"layer_norm": "ba", "zoneout": 0.4, "gate_clip": 0.6}),
+    (GRU, {"layer_norm": "ba", "variational": 0.3, "reset_after": False, "update_gate": "new"}),
+    (GRU, {"gate_nonlinearity": "softsign", "nonlinearity": "sigmoid", "reset_after": False, "gate_clip": 0.3}),
+    (GRU, {"gate_nonlinearity": "hardsigmoid", "update_gate": "new", "variational": 0.3, "zoneout": 0.4}),
+    (RNN, {"layer_norm": "ba", "zoneout": 0.4, "nonlinearity": "sigmoid"}),
+    (RNN, {"nonlinearity": "softplus", "gate_clip": 0.6, "variational": 0.3}),
 ]
 
 
@@ -96,7 +180,8 @@ def test_gradients_of_first_and_second_order(kind, options, lengths):
     x = random(rng, 3, 2, 2)
 
     def function(x, *parameters):
-        return flat(layer(x, lengths=lengths))
+        mg.manual_seed(0)
+        return all_of(layer(x, lengths=lengths, return_all_states=kind is LSTM))
 
     parameters = list(layer.parameters())
     assert mg.gradcheck(function, x, *parameters)
@@ -210,6 +295,20 @@ def test_many_chunks_are_one(kind, monkeypatch):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("kind", "options"), VARIANTS)
+def test_keeping_no_more_than_a_step_gives_the_same_numbers(kind, options, training, monkeypatch):
+    layer, x = layer_of(kind, **options).train(training), random(np.random.default_rng(0), 5, 2, 3)
+    results = []
+    for recorded, block in ((True, 1 << 18), (False, 1)):
+        monkeypatch.setattr("minigrad_rnn.kernels.batch.BLOCK", block)
+        mg.manual_seed(0)
+        with mg.enable_grad() if recorded else mg.no_grad():
+            results.append(all_of(layer(x, lengths=[5, 3])))
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_extreme_arguments_saturate_without_a_warning(kind):
     layer = layer_of(kind)
@@ -246,23 +345,27 @@ def test_the_same_on_a_device_without_waiting(cuda, kind, options, lengths):
     rng = np.random.default_rng(0)
     values = rng.normal(size=(3, 2, 2)).astype("f4")
 
-    def run(device):
+    def run(device, training=True):
         mg.manual_seed(0)
-        layer = kind(2, 3, **options).to(device)
+        layer = kind(2, 3, **options).to(device).train(training)
         x = mg.tensor(values, device=device, requires_grad=True)
         with cuda.waits(0) if device == "cuda" else cuda.waits(None):
             outputs = flat(layer(x, lengths=lengths))
             gradients = mg.grad(outputs[0].square().sum(), [x, *layer.parameters()])
         return [*outputs, *gradients]
 
-    for a, b in zip(run("cpu"), run("cuda"), strict=True):
+    drawn = not kind(2, 3, **options).noise.quiet
+    if drawn:  # each device draws its own masks
+        run("cuda")
+    for a, b in zip(run("cpu", not drawn), run("cuda", not drawn), strict=True):
         assert b.device == "cuda:0"
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("options", [{}, {"layer_norm": "ba", "gate_clip": 3.0}])
 @pytest.mark.parametrize("kind", KINDS)
-def test_without_gradients_memory_does_not_grow_with_the_steps_beyond_the_outputs(kind):
-    layer = kind(8, 32)
+def test_without_gradients_memory_does_not_grow_with_the_steps_beyond_the_outputs(kind, options):
+    layer = kind(8, 32, **options)
     beyond = []
     for steps in (3000, 6000):
         x = mg.zeros(steps, 8, 8)
