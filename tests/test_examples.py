@@ -1,20 +1,26 @@
 """The scripts in examples/ run, and leave what they say."""
 
+import os
+import re
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import minigrad_rnn  # noqa: F401 - declares its ops before a test looks whether any were added
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Runs a script on a temporary folder, as from the command line; gives what it printed."""
+    """Runs a script as from the command line, on a temporary folder if nothing else is given; gives what it printed."""
+    monkeypatch.syspath_prepend(EXAMPLES)
 
-    def script(name):
-        monkeypatch.setattr(sys, "argv", [name, str(tmp_path)])
+    def script(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments or (tmp_path,))])
         runpy.run_path(str(EXAMPLES / name), run_name="__main__")
         return capsys.readouterr().out
 
@@ -33,6 +39,98 @@ def test_xor(run, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"xor.safetensors", "xor.svg"}
 
 
+@pytest.fixture
+def text(tmp_path):
+    """A text of 1,500 characters in a file."""
+    path = tmp_path / "text.txt"
+    path.write_text("hello world, " * 115, encoding="utf-8")
+    return path
+
+
+def figure(picture):
+    """Whether there is a picture in the file, and something in the picture."""
+    return picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 5000
+
+
+def number(printed, after):
+    return float(re.search(rf"{after}\s+([\d.e+-]+)", printed).group(1))
+
+
+def test_temporal_xor(run, tmp_path):
+    printed = run("temporal_xor.py", "--steps", 150, "--plot", tmp_path / "xor.png")
+    assert number(printed, "Elman") > 98
+    assert number(printed, "FeedForward") < 55
+    assert figure(tmp_path / "xor.png")
+
+
+def test_adding_problem(run, tmp_path):
+    arguments = ("--length", 4, "--steps", 250, "--hidden", 16, "--plot", tmp_path / "adding.png")
+    printed = run("adding_problem.py", *arguments, "--networks", "IRNN", "LSTM")
+    assert number(printed, "LSTM  mean squared error") < 0.02
+    assert number(printed, "IRNN  mean squared error") < 0.1
+    assert figure(tmp_path / "adding.png")
+
+
+def test_memory_span(run, tmp_path):
+    arguments = ("--lags", 2, 4, "--seeds", 0, "--steps", 80, "--plot", tmp_path / "span.png")
+    printed = run("memory_span.py", *arguments)
+    assert len(re.findall(r"bit: .*\n  lag     2: ( 99|100)%", printed)) == 6
+    assert printed.count("number: ") == 6
+    assert figure(tmp_path / "span.png")
+
+
+def test_memory_span_in_two_processes(run):
+    arguments = ("--tasks", "bit", "--networks", "RNN", "--lags", 3, "--seeds", 0, 1, "--steps", 60)
+    one = run("memory_span.py", *arguments)
+    command = [sys.executable, EXAMPLES / "memory_span.py", *map(str, arguments), "--jobs", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
+    two = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout  # noqa: S603
+    assert one.splitlines()[:-1] == two.splitlines()[:-1]  # the last tells the time
+
+
+def test_copy_memory(run, tmp_path):
+    arguments = ("--count", 1, "--delay", 2, "--steps", 300, "--hidden", 16, "--lr", 0.02)
+    printed = run("copy_memory.py", *arguments, "--plot", tmp_path / "copy.png")
+    assert "guessing: cross entropy 0.520, recall 0.125" in printed
+    assert number(printed, r"LSTM  .* recall") > 0.9
+    assert figure(tmp_path / "copy.png")
+
+
+def test_vanishing(run, tmp_path):
+    printed = run("vanishing.py", "--steps", 60, "--plot", tmp_path / "vanishing.png")
+    measured = re.findall(r"RNN, r = .*per step ([\d.]+), in theory ([\d.]+)", printed)
+    assert [float(m) for m, _ in measured] == pytest.approx([float(t) for _, t in measured], abs=0.01)
+    assert figure(tmp_path / "vanishing.png")
+
+
+def test_min_char_rnn(run, text, tmp_path):
+    printed = run("min_char_rnn.py", text, "--iterations", 300, "--hidden", 20, "--plot", tmp_path / "loss.png")
+    assert "9 different; guessing is 54.9" in printed
+    assert number(printed, "smoothed loss") < 50
+    assert figure(tmp_path / "loss.png")
+
+
+def test_char_lstm(run, text, tmp_path):
+    arguments = ("--seconds", 0.5, "--every", 0.2, "--hidden", 16, "--plot", tmp_path / "nats.png")
+    printed = run("char_lstm.py", text, *arguments)
+    assert "1,345 characters to learn from, 150 held out" in printed
+    assert number(printed, "step +[\\d,]+ +held out") < 4
+    assert figure(tmp_path / "nats.png")
+
+
+@pytest.mark.parametrize("script", ["min_char_rnn.py", "char_lstm.py"])
+def test_a_missing_text_is_told(run, script, tmp_path):
+    with pytest.raises(SystemExit, match=r"(?s)cannot read .*missing.txt: .*hint: .*tinyshakespeare"):
+        run(script, tmp_path / "missing.txt")
+
+
+def test_a_plot_without_matplotlib_says_how_to_get_it(run, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    arguments = ("--networks", "RNN", "--length", 2, "--steps", 60, "--plot", tmp_path / "adding.png")
+    with pytest.raises(SystemExit, match="pip install"):
+        run("adding_problem.py", *arguments)
+
+
 def test_every_example_has_a_test():
-    tests = set(globals())
-    assert {f"test_{path.stem}" for path in EXAMPLES.glob("*.py")} <= tests
+    scripts = [path for path in EXAMPLES.glob("*.py") if "__main__" in path.read_text(encoding="utf-8")]
+    assert {f"test_{path.stem}" for path in scripts} <= set(globals())
