@@ -51,3 +51,12 @@ class Holding:
         chances = batch.module.empty((stop - start, 1, 1), dtype)
         chances[...] = self.chance
         return batch.still(chances, start, stop, 1.0) if pauses else chances
+
+    def by_step(self, shares: Array | None, start: int, stop: int) -> list[Array | None]:
+        """What :meth:`share` gave, step by step; ``None`` for a step at which nothing is held."""
+        if shares is None:
+            return [None] * (stop - start)
+        if self.units is not None or self.chance is not None:
+            return list(shares)
+        pauses = self.batch.pauses[start:stop]
+        return [share if pause else None for share, pause in zip(shares, pauses, strict=True)]

@@ -6,7 +6,6 @@ loop multiplies and adds.
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 from minigrad.backend import xp
@@ -97,14 +96,14 @@ class _Run:
         same.
         """
         batch, dh, dc, normed, cell = self.batch, self.dh, self.dc, self.normed, self.cell.at(start, stop)
-        add, multiply, hidden, count = batch.module.add, batch.module.multiply, len(dc), stop - start
+        add, multiply, hidden = batch.module.add, batch.module.multiply, len(dc)
         into_c, kept = factors(batch, self.recurrence, self.saved, start, stop, gradients)
         for_o, for_c = gradients[:, :hidden], blocks(gradients[:, hidden:], hidden).swapaxes(0, 1)
-        shares = self.holding.share(start, stop, dh.dtype)
+        shares = self.holding.by_step(self.holding.share(start, stop, dh.dtype), start, stop)
         arriving, scratch = batch.arriving(self.g, start, stop), batch.module.empty_like(dc)
         views = (view[::-1] for view in (gradients, for_o, for_c, into_c, kept, arriving, recurrent))
-        held, steps = itertools.repeat(None, count) if shares is None else shares[::-1], range(stop - 1, start - 1, -1)
-        for t, share, d, to_o, to_c, into, keep, arrived, out in zip(steps, held, *views, strict=True):
+        steps = range(stop - 1, start - 1, -1)
+        for t, share, d, to_o, to_c, into, keep, arrived, out in zip(steps, shares[::-1], *views, strict=True):
             add(dh, arrived, out=dh)
             if share is not None:
                 straight = dh * share

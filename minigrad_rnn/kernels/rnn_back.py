@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, NamedTuple
 
 from ..cells import RNNRecurrence, Weights
@@ -71,13 +70,14 @@ def back(
         normed = Normed(module, w.gain_hh, None, (saved.normal, saved.scale))
     sums, product = WeightGradients(batch, w.weight_ih, needs_x), Back(module, w.weight_hh, batch.size, 1, mask)
     for start, stop in reversed(batch.chunks(len(dh))):
-        gradients, held = _factors(recurrence, saved, holding, start, stop)
+        gradients, shares = _factors(recurrence, saved, holding, start, stop)
+        held = holding.by_step(shares, start, stop)
         sums_at = gradients if normed is None else empty(module, gradients.shape, gradients.dtype)
         _run(module, product, normed, start, (gradients, sums_at, batch.arriving(g[0], start, stop)), held, dh)
         if normed is not None:
             normed.collect(gradients)
         columns = flat(sums_at)
-        del gradients, sums_at, held  # so that their memory serves what comes now
+        del gradients, sums_at, shares, held  # so that their memory serves what comes now
         sums.inputs(start, stop, columns, normed is None)
         sums.states(columns, saved.hs[start:stop], mask)
     return batch.leaving(sums.x), dh.T, _named(sums, normed, w)
@@ -102,18 +102,17 @@ def _run(
     normed: Normed | None,
     start: int,
     arrays: tuple[Array, Array, Array],
-    held: Array,
+    held: list[Array | None],
     dh: Array,
 ) -> None:
     """Go back over a range of steps, where ``dh``, the gradient of h, is changed in place.
 
     ``arrays`` are the factors, which become what arrives behind the norm; what arrives before it; what arrives at h.
-    ``held`` is what goes straight back, or ``None``.
+    ``held`` is, for each step, what goes straight back, or ``None``.
     """
     add, multiply, scratch = module.add, module.multiply, module.empty_like(dh)
-    straight = itertools.repeat(None) if held is None else held[::-1]
     steps = range(start + len(arrays[0]) - 1, start - 1, -1)
-    for t, d, at, arrived, stays in zip(steps, *[view[::-1] for view in arrays], straight, strict=False):
+    for t, d, at, arrived, stays in zip(steps, *[view[::-1] for view in arrays], held[::-1], strict=True):
         add(dh, arrived, out=dh)
         multiply(d, dh, out=d)
         if stays is not None:
