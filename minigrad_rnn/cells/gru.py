@@ -128,7 +128,8 @@ class GRUCell(Cell):
         hidden_size: features of the state.
         bias: whether there are biases.
         device, dtype: of the parameters.
-        options: of :class:`GRURecurrence`, :class:`Noise` and :class:`Cell`, by keyword.
+        options: of :class:`GRURecurrence`, :class:`~minigrad_rnn.cells.Recurrence` and
+            :class:`~minigrad_rnn.cells.Noise`, by keyword.
 
     Shape:
         - input: ``(N, input_size)`` or ``(input_size,)``.

@@ -152,7 +152,8 @@ class LSTMCell(Cell):
         hidden_size: features of the state.
         bias: whether there are biases.
         device, dtype: of the parameters.
-        options: of :class:`LSTMRecurrence`, :class:`Noise` and :class:`Cell`, by keyword.
+        options: of :class:`LSTMRecurrence`, :class:`~minigrad_rnn.cells.Recurrence` and
+            :class:`~minigrad_rnn.cells.Noise`, by keyword.
 
     Shape:
         - input: ``(N, input_size)`` or ``(input_size,)``.

@@ -42,7 +42,8 @@ class Noise:
 
     Args:
         variational: probabilities of dropping an input, a hidden feature on its way into the gates, and an output of
-            the last layer, by one mask for a whole sequence (Gal and Ghahramani 2016); one number is for all three.
+            the last layer, by one mask for a whole sequence (Gal and Ghahramani 2016); one number is for all three. A
+            cell by itself puts out its state, of which nothing is dropped.
         weight_dropout: probability of dropping a recurrent weight, drawn once for a sequence (Merity et al. 2018).
         zoneout: probability that a unit keeps its state of the step before (Krueger et al. 2017), for all parts of the
             state or one number for each; in evaluation the expectation is taken.
@@ -72,7 +73,7 @@ class Noise:
         for name, receivers in each.items():
             given = getattr(self, name)
             numbers = given if isinstance(given, tuple) else (given,)
-            if len(numbers) not in (1, len(receivers)) or not all(map(_is_probability, numbers)):
+            if len(numbers) not in (1, len(receivers)) or not all(map(is_probability, numbers)):
                 raise mg.MinigradError(
                     f"{caller}: {name}={given!r} must be a probability, from 0 to 1, or one each for"
                     f" {', '.join(receivers)}"
@@ -117,8 +118,9 @@ class Noise:
         return tuple([_zone(p, like, shape, size, training) for p, size in zip(chances, sizes, strict=True)])
 
 
-def _is_probability(number: Any) -> bool:
-    return isinstance(number, (int, float)) and 0.0 <= number <= 1.0
+def is_probability(number: Any) -> bool:
+    """Whether it is a number from 0 to 1; ``True`` is none: it would drop everything."""
+    return isinstance(number, (int, float)) and not isinstance(number, bool) and 0.0 <= number <= 1.0
 
 
 def _mask(like: mg.Tensor, shape: tuple[int, ...], p: float) -> mg.Tensor | None:

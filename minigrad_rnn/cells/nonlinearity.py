@@ -61,5 +61,5 @@ def clipped(x: Any, limit: float | None) -> Any:
 def check_clips(caller: str, **limits: float | None) -> None:
     """Refuse limits that are not positive."""
     for argument, limit in limits.items():
-        if limit is not None and not (isinstance(limit, (int, float)) and limit > 0):
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0):
             raise mg.MinigradError(f"{caller}: {argument} is a limit above 0, or None, not {limit!r}")

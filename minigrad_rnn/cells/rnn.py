@@ -75,7 +75,8 @@ class RNNCell(Cell):
         bias: whether there are biases.
         nonlinearity: ``"tanh"``, ``"relu"`` or another of :data:`~minigrad_rnn.cells.NONLINEARITIES`.
         device, dtype: of the parameters.
-        options: of :class:`RNNRecurrence`, :class:`Noise` and :class:`Cell`, by keyword.
+        options: of :class:`RNNRecurrence`, :class:`~minigrad_rnn.cells.Recurrence` and
+            :class:`~minigrad_rnn.cells.Noise`, by keyword.
 
     Shape:
         - input: ``(N, input_size)`` or ``(input_size,)``.

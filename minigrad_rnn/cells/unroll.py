@@ -14,7 +14,6 @@ from .watch import show
 from .weights import Weights
 
 Running = numpy.ndarray[Any, numpy.dtype[numpy.bool_]]
-Lengths = Running
 
 
 class Run(NamedTuple):

@@ -27,6 +27,7 @@ class RecurrentBase(Stack):
 
     kind: type[Recurrence]
     recurrence: Recurrence
+    weight_hh_l0: mg.nn.Parameter
 
     def __init__(
         self,
@@ -45,10 +46,11 @@ class RecurrentBase(Stack):
         name = type(self).__name__
         recurrence, noise, wiring = sorted_options(name, options, self.kind, Noise, Wiring)
         noise.check(name, recurrence.zoned)
+        check_sizes(self, input_size=input_size, num_layers=num_layers)
         several = isinstance(hidden_size, Sequence)
         self.hidden_sizes = tuple(hidden_size) if isinstance(hidden_size, Sequence) else (hidden_size,) * num_layers
         super().__init__(input_size, len(self.hidden_sizes), batch_first, dropout, bidirectional, noise, wiring)
-        check_sizes(self, input_size=input_size, num_layers=num_layers, hidden_size=min(self.hidden_sizes, default=0))
+        check_sizes(self, hidden_size=min(self.hidden_sizes, default=0))
         if several and num_layers not in (1, len(self.hidden_sizes)):
             raise mg.ShapeError(f"{name}: {len(self.hidden_sizes)} hidden sizes for num_layers={num_layers}")
         self.hidden_size = hidden_size if several else self.hidden_sizes[0]
@@ -118,7 +120,7 @@ class RecurrentBase(Stack):
             mask: of a tensor, where there is an element: booleans ``(T, N)``, ``(N, T)`` with ``batch_first``.
                 Elements may be anywhere: the result is that of each row without its gaps.
             return_all_states: whether to return, as a third result, the state of every step: each part
-                ``(layers * directions, T, N, size)``.
+                ``(layers * directions, T, N, size)``, with ``batch_first`` ``(layers * directions, N, T, size)``.
         """
         return self.run(input, hx, lengths, mask, return_all_states)
 

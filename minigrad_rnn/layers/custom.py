@@ -91,7 +91,7 @@ class RecurrentLayer(Stack):
         backward: the cells of the direction from the end, likewise, of whatever kind; left out: there is none.
         batch_first: whether inputs and outputs are ``(N, T, features)``.
         dropout: probability of dropping an output on its way to the next layer, in training.
-        options: of :class:`Noise` and :class:`Wiring`, by keyword.
+        options: of :class:`~minigrad_rnn.cells.Noise` and :class:`~minigrad_rnn.layers.Wiring`, by keyword.
 
     Shape:
         As for :class:`~minigrad_rnn.LSTM`, the parts of the state being those of the cell.
@@ -155,7 +155,8 @@ class RecurrentLayer(Stack):
         cell = self._cell(layer, reverse)
         if not _is_ours(cell):
             return self.noise
-        return dataclasses.replace(cell.noise, **{name: value for name, value in vars(self.noise).items() if value})
+        noise: Noise = cell.noise
+        return dataclasses.replace(noise, **{name: value for name, value in vars(self.noise).items() if value})
 
     def sizes_of(self, layer: int, reverse: bool) -> tuple[int, ...]:
         """The sizes of the parts of the state of a cell."""
@@ -169,7 +170,7 @@ class RecurrentLayer(Stack):
     def forward(
         self, input: Any, hx: Any = None, *, lengths: Any = None, mask: Any = None, return_all_states: bool = False
     ) -> Any:
-        """Run over sequences; see :meth:`LSTM.forward`."""
+        """Run over sequences; see :meth:`~minigrad_rnn.LSTM.forward`."""
         return self.run(input, hx, lengths, mask, return_all_states)
 
     def extra_repr(self) -> str:

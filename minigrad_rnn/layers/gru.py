@@ -17,7 +17,7 @@ class GRU(RecurrentBase):
 
     Args:
         input_size: features of an input.
-        hidden_size: features of the state.
+        hidden_size: features of the state; a list has those of each layer.
         num_layers: how many are stacked, each reading the outputs of the one below.
         bias: whether there are biases.
         batch_first: whether inputs and outputs are ``(N, T, features)``; the state never is.
@@ -26,6 +26,8 @@ class GRU(RecurrentBase):
         device, dtype: of the parameters.
         reset_after: whether the reset gate acts after the product with the recurrent weights.
         update_gate: what the update gate says: how much to ``"keep"``, or how much ``"new"`` to take.
+        options: of :class:`~minigrad_rnn.cells.GRURecurrence`, :class:`~minigrad_rnn.cells.Recurrence`,
+            :class:`~minigrad_rnn.cells.Noise` and :class:`~minigrad_rnn.layers.Wiring`, by keyword.
 
     Shape:
         As for :class:`~minigrad_rnn.LSTM`; the state is h alone.

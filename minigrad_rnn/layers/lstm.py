@@ -21,7 +21,7 @@ class LSTM(RecurrentBase):
 
     Args:
         input_size: features of an input.
-        hidden_size: features of the state.
+        hidden_size: features of the state; a list has those of each layer.
         num_layers: how many are stacked, each reading the outputs of the one below.
         bias: whether there are biases.
         batch_first: whether inputs and outputs are ``(N, T, features)``; states never are.
@@ -29,6 +29,8 @@ class LSTM(RecurrentBase):
         bidirectional: whether each layer has a second direction, from the end; the outputs of both stand side by side.
         proj_size: features that h is projected to; 0: no projection.
         device, dtype: of the parameters.
+        options: of :class:`~minigrad_rnn.cells.LSTMRecurrence`, :class:`~minigrad_rnn.cells.Recurrence`,
+            :class:`~minigrad_rnn.cells.Noise` and :class:`~minigrad_rnn.layers.Wiring`, by keyword.
 
     Shape:
         - input: ``(T, N, input_size)``: steps, batch, features; or ``(T, input_size)``.

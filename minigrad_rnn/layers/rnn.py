@@ -16,14 +16,16 @@ class RNN(RecurrentBase):
 
     Args:
         input_size: features of an input.
-        hidden_size: features of the state.
+        hidden_size: features of the state; a list has those of each layer.
         num_layers: how many are stacked, each reading the outputs of the one below.
-        nonlinearity: ``"tanh"`` or ``"relu"``.
+        nonlinearity: ``"tanh"``, ``"relu"`` or another of :data:`~minigrad_rnn.cells.NONLINEARITIES`.
         bias: whether there are biases.
         batch_first: whether inputs and outputs are ``(N, T, features)``; the state never is.
         dropout: probability of dropping an output on its way to the next layer, in training.
         bidirectional: whether each layer has a second direction, from the end; the outputs of both stand side by side.
         device, dtype: of the parameters.
+        options: of :class:`~minigrad_rnn.cells.RNNRecurrence`, :class:`~minigrad_rnn.cells.Recurrence`,
+            :class:`~minigrad_rnn.cells.Noise` and :class:`~minigrad_rnn.layers.Wiring`, by keyword.
 
     Shape:
         As for :class:`~minigrad_rnn.LSTM`; the state is h alone.

@@ -14,7 +14,7 @@ from minigrad import nn
 from ..cells import Noise, Recurrence, State, Weights
 from ..cells.blame import blaming
 from ..cells.cell import parameter
-from ..cells.noise import Zones
+from ..cells.noise import Zones, is_probability
 from ..cells.unroll import Run, Running, unroll
 from .fused import fused, why_not
 from .inputs import Sequences, arranged, silent
@@ -215,7 +215,7 @@ class Stack(nn.Module):
                     setattr(self, f"bias_highway{end}", parameter((features,), device, dtype))
         if self.wiring.learn_initial_state:
             for place in self.places():
-                for name, size in zip(self.recurrence_of(*place).names, self.sizes_of(*place), strict=True):
+                for name, size in zip(self.recurrence_of(*place).zoned, self.sizes_of(*place), strict=False):
                     setattr(self, f"initial_{name}{suffix(*place)}", parameter((size,), device, dtype))
 
     def _reset_wires(self) -> None:
@@ -232,13 +232,18 @@ class Stack(nn.Module):
     def _initial(self, sequences: Sequences) -> list[State]:
         """The state of each layer and direction where none is given."""
         batch, device, dtype = sequences.x.shape[1], sequences.x.device, self.dtype
-        if self.wiring.learn_initial_state:
-            return [tuple([part.expand(batch, -1) for part in self._learned(*place)]) for place in self.places()]
-        sizes = [self.sizes_of(*place) for place in self.places()]
-        return [tuple([mg.zeros(batch, n, dtype=dtype, device=device) for n in parts]) for parts in sizes]
+        states = []
+        for place in self.places():
+            learned = [part.expand(batch, -1) for part in self._learned(*place)]
+            others = [mg.zeros(batch, n, dtype=dtype, device=device) for n in self.sizes_of(*place)[len(learned) :]]
+            states.append((*learned, *others))
+        return states
 
     def _learned(self, layer: int, reverse: bool) -> list[mg.Tensor]:
-        names, end = self.recurrence_of(layer, reverse).names, suffix(layer, reverse)
+        """The parts that are learned: not those that only count or remember."""
+        if not self.wiring.learn_initial_state:
+            return []
+        names, end = self.recurrence_of(layer, reverse).zoned, suffix(layer, reverse)
         return [getattr(self, f"initial_{name}{end}") for name in names]
 
     @property
@@ -263,8 +268,8 @@ def suffix(layer: int, reverse: bool) -> str:
 
 
 def _check_dropout(name: str, dropout: float, num_layers: int) -> None:
-    if not 0.0 <= dropout <= 1.0:
-        raise mg.MinigradError(f"{name}: dropout is a probability, from 0 to 1, not {dropout}")
+    if not is_probability(dropout):
+        raise mg.MinigradError(f"{name}: dropout is a probability, from 0 to 1, not {dropout!r}")
     if dropout and num_layers == 1:
         warnings.warn(
             f"{name}: dropout={dropout} acts between layers, and there is only one", UserWarning, stacklevel=5

@@ -67,7 +67,8 @@ class StatefulRNN(nn.Module):
 
     Args:
         layer: called as ``layer(x, state, **options)``, returning ``(output, state)`` and maybe more.
-        batch_dim: which dim of the tensors of the state counts the sequences: 1 in PyTorch's ``(layers, N, hidden)``.
+        batch_dim: which dim of the tensors of the state counts the sequences. Left out, what the layer's own
+            ``batch_dim`` says, and else 1, as in PyTorch's ``(layers, N, hidden)``.
 
     Shape:
         - input: the layer's, ``(T, N, ...)``, or ``(N, T, ...)`` where the layer has ``batch_first`` set, or a
@@ -90,8 +91,9 @@ class StatefulRNN(nn.Module):
     [[15.0], [0.0]]
     """
 
-    def __init__(self, layer: Callable[..., tuple[Any, ...]], *, batch_dim: int = 1) -> None:
-        self.layer, self.batch_dim = layer, batch_dim
+    def __init__(self, layer: Callable[..., tuple[Any, ...]], *, batch_dim: int | None = None) -> None:
+        self.layer = layer
+        self.batch_dim = getattr(layer, "batch_dim", 1) if batch_dim is None else batch_dim
         self._form: Any = None  # the state with the names of buffers where its tensors are
         self._batch: int | None = None
 

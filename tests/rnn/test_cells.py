@@ -122,6 +122,6 @@ def test_what_is_wrong_is_explained():
         RNNCell(2, 0)
     with pytest.raises(mg.MinigradError, match='update_gate is "keep" or "new", not \'old\''):
         GRUCell(2, 3, update_gate="old")
-    with pytest.raises(mg.MinigradError, match='nonlinearity is one of "tanh", .*, not \'sin\''):
+    with pytest.raises(mg.MinigradError, match=r'nonlinearity is one of "tanh", .*, not \'sin\''):
         RNNCell(2, 3, nonlinearity="sin")
     assert repr(LSTMCell(2, 3, bias=False)).startswith("LSTMCell(2, 3, bias=False)")

@@ -351,9 +351,9 @@ def test_what_is_wrong_is_explained():
         RecurrentLayer(LeakyCell(2, 3), variational=0.5)
     with pytest.raises(mg.MinigradError, match="weight_dropout is for RNNCell, LSTMCell and GRUCell"):
         RecurrentLayer(IndRNNCell(2, 3), weight_dropout=0.5)
-    with pytest.raises(mg.MinigradError, match="variational of GRUCell .* begin anew at every step"):
+    with pytest.raises(mg.MinigradError, match=r"variational of GRUCell .* begin anew at every step"):
         StackedCells([GRUCell(2, 3, variational=0.5)])
-    with pytest.raises(mg.MinigradError, match="weight_dropout and batch_norm of NegatedCell .* at every step"):
+    with pytest.raises(mg.MinigradError, match=r"weight_dropout and batch_norm of NegatedCell .* at every step"):
         RecurrentLayer(NegatedCell(2, 3, weight_dropout=0.5, batch_norm=4))
     with pytest.raises(mg.MinigradError, match="LSTM is a layer, and runs over sequences; give its cell"):
         RecurrentLayer(LSTM(2, 3))
@@ -369,3 +369,13 @@ def test_what_is_wrong_is_explained():
         Bidirectional(GRU(2, 3), GRU(2, 3), merge="add")
     with pytest.raises(TypeError, match="no option zonout; did you mean zoneout"):
         RecurrentLayer(GRUCell(2, 3), zonout=0.1)
+
+
+def test_only_states_are_learned_not_counts_and_not_the_past():
+    clock = RecurrentLayer(ClockworkCell(3, 4, periods=(1, 2)), learn_initial_state=True)
+    skips = GRU(3, 4, time_skips=(2,), learn_initial_state=True)
+    for layer in (clock, skips):
+        learned = {name for name, _ in layer.named_parameters() if name.startswith("initial")}
+        assert learned == {"initial_h_l0"}
+        layer(mg.ones(3, 2, 3))[0].sum().backward()
+        assert all(p.grad is not None for p in layer.parameters())

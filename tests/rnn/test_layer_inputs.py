@@ -12,7 +12,10 @@ from minigrad_rnn import (
     GRU,
     LSTM,
     RNN,
+    GRUCell,
+    LSTMCell,
     PackedSequence,
+    RecurrentLayer,
     StatefulRNN,
     lengths_to_mask,
     pack_padded_sequence,
@@ -489,15 +492,19 @@ def test_a_stateful_layer_may_return_all_states():
 
 
 def test_a_reset_never_takes_features_for_sequences():
-    stateful = StatefulRNN(LSTM(2, (3, 4), 2))
+    stateful = StatefulRNN(LSTM(2, (3, 4), 2), batch_dim=1)
     stateful(mg.randn(4, 2, 2))
     with pytest.raises(mg.ShapeError, match=r"dim 1 .* 2 sequences.*\n.*batch_dim="):
         stateful.reset([0])
-    stateful = StatefulRNN(LSTM(2, (3, 4), 2), batch_dim=0)
+    stateful = StatefulRNN(LSTM(2, (3, 4), 2))  # which knows that its states have no dim of layers
     stateful(mg.randn(4, 2, 2))
     stateful.reset([0])
     assert not stateful.state[1][1].numpy()[0].any()
     assert stateful.state[1][1].numpy()[1].all()
+    stateful = StatefulRNN(RecurrentLayer([LSTMCell(2, 3), GRUCell(3, 3)]))
+    stateful(mg.randn(4, 3, 2))  # as many sequences as features
+    stateful.reset([0])
+    assert [row.all() for row in stateful.state[1].numpy()] == [False, True, True]
     alone = StatefulRNN(GRU(2, 3))
     alone(mg.randn(4, 2))
     with pytest.raises(mg.ShapeError, match=r"dim 1 .* 1 sequences"):

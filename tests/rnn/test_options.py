@@ -489,6 +489,8 @@ WRONG = [
     ({"zoneout": 1.5}, "zoneout=1.5 must be a probability, from 0 to 1, or one each for h, c"),
     ({"zoneout": (0.1, 0.2, 0.3)}, "one each for h, c"),
     ({"zoneout": "0.1"}, "zoneout='0.1' must be a probability"),
+    ({"zoneout": True}, "zoneout=True must be a probability"),
+    ({"cell_clip": True}, "cell_clip is a limit above 0, or None, not True"),
     ({"variational": (0.1, 0.2)}, "one each for input, hidden, output"),
     ({"variational": -0.1}, "variational=-0.1 must be a probability"),
     ({"weight_dropout": float("nan")}, "weight_dropout=nan must be a probability"),

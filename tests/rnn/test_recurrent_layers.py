@@ -251,7 +251,9 @@ def test_wrong_options_are_explained():
     for size in (3, 4, -1):
         with pytest.raises(mg.ShapeError, match=f"proj_size={size} must be from 0 .* 2"):
             LSTM(2, 3, proj_size=size)
-    for p in (-0.1, 1.5):
+    with pytest.raises(mg.ShapeError, match=r"num_layers must be a whole number, not 2\.0"):
+        GRU(2, 3, 2.0)
+    for p in (-0.1, 1.5, True, "a"):
         with pytest.raises(mg.MinigradError, match="dropout is a probability"):
             GRU(2, 3, 2, dropout=p)
     shown = repr(LSTM(2, 3, 2, proj_size=1, bidirectional=True))

@@ -205,13 +205,14 @@ def test_a_learned_initial_state_is_used_where_none_is_given(layer_of, kind, opt
     layer, plain, x = layer_of(kind, learn_initial_state=True, **options), layer_of(kind, **options), inputs_of()
     learned = {name: p for name, p in layer.named_parameters() if name.startswith("initial")}
     plain.load_state_dict({name: v for name, v in layer.state_dict().items() if name not in learned})
-    count, names = layer.num_layers * (1 + layer.bidirectional), layer.recurrence.names
+    count, names = layer.num_layers * (1 + layer.bidirectional), layer.recurrence.zoned  # all but the past
     assert len(learned) == count * len(names)
     ends = [f"_l{i}{end}" for i in range(layer.num_layers) for end in ["", "_reverse"][: 1 + layer.bidirectional]]
     state = [mg.stack([learned[f"initial_{part}{end}"].detach().expand(ROWS, -1) for end in ends]) for part in names]
     leaves = [part.numpy() for part in state]
     leaves = [mg.tensor(part, requires_grad=True) for part in leaves]
-    given = tuple(leaves) if len(leaves) > 1 else leaves[0]
+    past = [mg.zeros(count, ROWS, size, dtype=x.dtype) for size in layer.sizes_of(0, False)[len(names) :]]
+    given = (*leaves, *past) if len(layer.recurrence.names) > 1 else leaves[0]
     output, expected = layer(x)[0], plain(x, given)[0]
     same(output, expected)
     found = mg.grad(output.square().sum(), list(learned.values()))
