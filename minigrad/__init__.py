@@ -160,7 +160,21 @@ from .ops.tiling import (
 from . import nn as nn
 from . import optim as optim
 from .io import load as load, load_metadata as load_metadata, save as save
-from .draw import draw as draw
 from . import inspect as inspect
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
+
+if _TYPE_CHECKING:
+    from .draw import draw as draw
+
+
+def __getattr__(name: str) -> _Any:
+    """Drawing is imported when it is first used: most programs never draw."""
+    if name == "draw":
+        return _import_module("minigrad.draw")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [name for name in list(globals()) if not name.startswith("_")]  # what is imported above, for the reference
+__all__ += ["draw"]

@@ -1,5 +1,8 @@
 """minigrad_rnn: recurrent networks as ordinary modules, built on minigrad's public names."""
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
+
 from . import (
     cells as cells,
     convert as convert,
@@ -42,3 +45,13 @@ from .sequences import (
     unpack_sequence as unpack_sequence,
     unpad_sequence as unpad_sequence,
 )
+
+if _TYPE_CHECKING:
+    from .draw import draw as draw
+
+
+def __getattr__(name: str) -> _Any:
+    """Drawing is imported when it is first used: most programs never draw."""
+    if name == "draw":
+        return _import_module("minigrad_rnn.draw")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

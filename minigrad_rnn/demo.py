@@ -20,6 +20,7 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.files import replace_file
 
+from .draw import draw
 from .language import (
     CharacterModel,
     Corpus,
@@ -259,11 +260,9 @@ def _smoothed(values: list[float]) -> list[float]:
 
 
 def _draw(model: CharacterModel, corpus: Corpus, out: Path) -> str | None:
-    """The network unrolled over a few steps; where nothing can render it, its DOT text and a note."""
+    """The network, folded and unrolled over a few steps; where nothing can render it, its DOT text and a note."""
     numbers = mg.tensor(corpus.held_out[: DRAWN_STEPS + 1]).unsqueeze(1)
-    with unrolled():
-        logits, _ = model(numbers[:-1])
-    drawing = mg.draw(nn.functional.cross_entropy(logits, numbers[1:], dim=-1))
+    drawing = draw(lambda: nn.functional.cross_entropy(model(numbers[:-1])[0], numbers[1:], dim=-1), view="both")
     drawing.save(out / "unrolled.dot")
     try:
         drawing.save(out / "unrolled.svg")

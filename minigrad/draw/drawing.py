@@ -14,6 +14,7 @@ from .diagram import Diagram
 from .dot import to_dot
 from .ops import op_diagram
 from .render import FORMATS, RenderError, render
+from .sheet import Sheet, sheet_dot
 from .transforms import alias_shared, collapse, dissolve_lone
 
 SHOW = ("shape", "params", "grad", "scope")
@@ -27,13 +28,14 @@ class Drawing:
     """A diagram that can be shown in a notebook, saved, or looked at as DOT text.
 
     Attributes:
-        diagram: boxes and arrows, as data.
+        diagram: boxes and arrows, as data: a :class:`Diagram`, or a :class:`Sheet` where the places are known.
         dot: the text for Graphviz.
         timeout: seconds that the program ``dot`` may take.
     """
 
-    def __init__(self, diagram: Diagram, timeout: float = 20.0) -> None:
-        self.diagram, self.dot, self.timeout = diagram, to_dot(diagram), timeout
+    def __init__(self, diagram: Diagram | Sheet, timeout: float = 20.0) -> None:
+        self.diagram, self.timeout = diagram, timeout
+        self.dot = to_dot(diagram) if isinstance(diagram, Diagram) else sheet_dot(diagram)
 
     def svg(self) -> str:
         """The picture as SVG: with tooltips, and on a transparent page."""
@@ -70,7 +72,11 @@ class Drawing:
         return graphviz.Source(self.dot)
 
     def __repr__(self) -> str:
-        return f"<drawing: {len(self.diagram.boxes)} boxes, {len(self.diagram.arrows)} arrows>"
+        if isinstance(self.diagram, Diagram):
+            return f"<drawing: {len(self.diagram.boxes)} boxes, {len(self.diagram.arrows)} arrows>"
+        width, height = self.diagram.size()
+        shapes, lines = len(self.diagram.shapes), len(self.diagram.lines)
+        return f"<drawing: {shapes} shapes, {lines} lines, {width:.0f} × {height:.0f} points>"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """What a notebook shows: the SVG, unless it is so large that the notebook would suffer."""

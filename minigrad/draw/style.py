@@ -27,6 +27,9 @@ PALETTE = {
     "group": Colours("#F1F1F1", "#666666"),
     "result": Colours("#F7DDEB", "#CC79A7"),
     "loss": Colours("#F9D9C6", "#D55E00"),
+    "state": Colours("#D5EFE6", "#009E73"),
+    "gate": Colours("#FCE6C2", "#E69F00"),
+    "start": Colours("#E4E4E4", "#555555"),
 }
 
 INK = "#1B1F24"  # text in boxes

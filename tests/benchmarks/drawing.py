@@ -39,8 +39,7 @@ def chain(nodes: int) -> Any:
 def pictured(steps: int) -> Stages:
     """All stages to an SVG of a network of which that many steps are drawn."""
     return {
-        "graph data": mg.graph,
-        "reading, layout": lambda graph: mr.draw(graph, steps=steps, max_shapes=None),
+        "graph data, layout": lambda output: mr.draw(output, steps=steps, max_shapes=None),
         "Graphviz": lambda drawing: (drawing, drawing.svg())[0],
     }
 
@@ -78,7 +77,7 @@ def main() -> None:
         shown = f"; {value!r}" if hasattr(value, "dot") else ""
         print(f"\n{title}: {total:.2f} s, {'within' if total <= limit else 'OVER'} {limit:g} s{shown}")
         for name, spent in seconds.items():
-            print(f"  {name:<18}{spent:7.3f} s")
+            print(f"  {name:<20}{spent:7.3f} s")
 
 
 if __name__ == "__main__":

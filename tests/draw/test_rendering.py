@@ -197,6 +197,17 @@ def test_importing_minigrad_imports_no_graphviz():
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0  # noqa: S603
 
 
+@pytest.mark.parametrize("package", ["minigrad", "minigrad_rnn"])
+def test_importing_a_package_imports_no_drawing(package):
+    """Drawing is imported when it is first asked for, and is function and package at once."""
+    program = (
+        f"import sys, {package} as p; assert not [m for m in sys.modules if '.draw' in m]\n"
+        f"first = p.draw; import {package}.draw; from {package}.draw import draw\n"
+        "assert callable(first) and p.draw is first and first.draw is draw"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0  # noqa: S603
+
+
 AWKWARD = [
     'say "hi"', "two\nlines", "a<b>&{c}|d", "back\\Nslash\\", "&amp;\\n\\G", "梯度 ∂ ∇ 🙂", "\x00\x07\x1b", "\ud800",
     " ", "",

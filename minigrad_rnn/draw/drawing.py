@@ -1,0 +1,191 @@
+"""``draw(loss)``: from what was computed to a picture of the network."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import minigrad as mg
+from minigrad.draw import Drawing
+from minigrad.draw.diagram import Diagram
+from minigrad.draw.sheet import Point, Sheet
+from minigrad.graph import Graph
+
+from .. import kernels
+from ..inspect import StepFlow, gradient_flow
+from ..layers.path import unrolled as recording
+from .assemble import read
+from .cell import cell_picture
+from .flow import flow_sheet
+from .folded import folded
+from .looks import Looks
+from .network import Network, Row
+from .unrolled import unrolled
+
+VIEWS = ("unrolled", "folded", "both", "cell", "flow")
+MAX_SHAPES = 3000  # Graphviz draws them in about a second; nobody reads more
+BETWEEN = 40.0  # points between the two halves of a drawing
+
+
+def draw(
+    y: Any,
+    *,
+    view: str = "unrolled",
+    steps: int = 12,
+    layer: str | None = None,
+    color_by: str | None = None,
+    max_shapes: int | None = MAX_SHAPES,
+    timeout: float = 20.0,
+) -> Drawing:
+    """Draw the recurrent network that computes ``y``.
+
+    Time goes from left to right and layers from the bottom up; each cell is one box at each step. A weight has the
+    same colour and line wherever it is used; the legend tells its name, its shape and how often that is. Dashed boxes
+    are the states before the first step.
+
+    Args:
+        y: a function without arguments that computes an output or a loss, ``lambda: loss(model(x), target)``; it is
+            called where every op is recorded. Or what was computed there: a tensor, a list of tensors, or their graph.
+            For the view ``"flow"`` also what :func:`minigrad_rnn.inspect.gradient_flow` returned, or a dictionary of
+            several of all these by title, to be compared.
+        view: ``"unrolled"``; ``"folded"``, each layer one box, where ■ takes a step of time; ``"both"``, side by side;
+            ``"cell"``, the ops inside a cell; or ``"flow"``, where each step has the colour of the norm of the loss's
+            gradient by its state.
+        steps: how many steps to draw in full. Of a longer sequence it is the first three and the last two, and a strip
+            between them.
+        layer: of the view ``"cell"``: the place of the layer, or its end, ``"layer1"``; left out, the first one.
+        color_by: of the view ``"unrolled"``: ``"gradient"`` gives each cell at each step the colour of the norm of the
+            gradient by its output, divided by that at the last step, and prints it.
+        max_shapes: refuse to draw more than this; ``None`` draws whatever it is.
+        timeout: seconds that the program ``dot`` may take.
+
+    Raises:
+        GraphError: no time step is recorded in the graph, or a layer ran as one op; or it is too much to draw.
+
+    >>> import minigrad as mg
+    >>> import minigrad_rnn as mr
+    >>> rnn = mr.RNN(3, 4)
+    >>> mr.draw(lambda: rnn(mg.ones(5, 1, 3))[0].sum(), view="folded")
+    <drawing: 9 shapes, 5 lines, 478 × 136 points>
+    """
+    if view not in VIEWS:
+        raise mg.GraphError(f"draw: view is one of {', '.join(map(repr, VIEWS))}, not {view!r}")
+    if color_by not in {None, "gradient"} or (color_by and view != "unrolled"):
+        raise mg.GraphError(f'draw: color_by is "gradient", for the view "unrolled"; not {color_by!r} for {view!r}')
+    if steps < 1:
+        raise mg.GraphError(f"draw: steps is how many steps to draw in full, from 1, not {steps}")
+    with _uncollected():
+        if view == "flow":
+            sheet: Sheet | Diagram = flow_sheet(_flows(y), steps)
+        elif view == "cell":
+            sheet = cell_picture(graph_of(y), layer)
+        elif color_by:
+            sheet = _coloured(y, steps)
+        else:
+            sheet = _sheet(network_of(graph_of(y)), view, steps)
+    if max_shapes is not None and isinstance(sheet, Sheet) and len(sheet.shapes) > max_shapes:
+        raise mg.GraphError(
+            f"draw: {len(sheet.shapes):,} shapes and {len(sheet.lines):,} lines are more than anyone can read"
+            f" (max_shapes={max_shapes})\n"
+            f'  hint: steps={min(steps, 12)} draws the ends of the sequence and folds the rest; view="folded" draws'
+            " each layer once; max_shapes=None draws it all the same"
+        )
+    return Drawing(sheet, timeout)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector: it would go again and again through all that is being made, for twice the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def graph_of(y: Any) -> Graph:
+    """The graph of what :func:`draw` was given, with every step of its layers."""
+    if isinstance(y, mg.nn.Module):
+        raise mg.GraphError(
+            f"draw: a {type(y).__name__} has computed nothing yet\n"
+            "  hint: draw(lambda: model(x)) runs it on an input and draws what it does"
+        )
+    graph = y if isinstance(y, Graph) else mg.graph(_computed(y) if callable(y) else y)
+    fused = _fused(graph)
+    if fused:
+        raise mg.GraphError(
+            f"draw: the steps of {', '.join(fused)} cannot be drawn: they ran as one op\n"
+            "  hint: hand over a function, draw(lambda: loss(model(x), y)), or compute it inside"
+            " `with minigrad_rnn.unrolled():`"
+        )
+    return graph
+
+
+def network_of(graph: Graph) -> Network:
+    """The network in a graph.
+
+    Raises:
+        GraphError: no time step is recorded in it.
+    """
+    network = read(graph)
+    if not any(row.kind == "state" for row in network.rows):
+        raise mg.GraphError(
+            "draw: no time step is recorded in this graph\n"
+            "  hint: in a loop of your own, run each step in mg.scope(step=t); for networks without time there is"
+            " minigrad.draw"
+        )
+    return network
+
+
+def _computed(y: Callable[[], Any]) -> Any:
+    with recording():
+        made = y()
+    # a layer's output comes with its last state, which belongs to the same network
+    return made[0] if isinstance(made, tuple) and made and isinstance(made[0], mg.Tensor) else made
+
+
+def _fused(graph: Graph) -> list[str]:
+    """Places of layers that ran as one op."""
+    ops = {kernel.op.name for kernel in vars(kernels).values() if hasattr(kernel, "op")}
+    return list(dict.fromkeys(node.scope or node.op or "" for node in graph if node.op in ops))
+
+
+def _flows(y: Any) -> dict[str, StepFlow]:
+    """Gradient flows by title."""
+    flows = y if isinstance(y, Mapping) else {"": y}
+    return {str(title): flow if isinstance(flow, StepFlow) else gradient_flow(flow) for title, flow in flows.items()}
+
+
+def _coloured(y: Any, steps: int) -> Sheet:
+    """The unrolled network in the colours of its gradients."""
+    if isinstance(y, Graph):
+        raise mg.GraphError("draw: a gradient needs the loss itself, or a function that computes it, not its graph")
+    flow = mg.inspect.gradient_flow(_computed(y) if callable(y) else y)
+    network = network_of(graph_of(flow.graph))
+    values = {row.id: _relative(row, flow.norms) for row in network.rows if row.kind == "state"}
+    return unrolled(network, Looks(network), steps, values)
+
+
+def _relative(row: Row, norms: Mapping[int, float]) -> dict[int, float]:
+    """The norm at each step, divided by that at the last step that ran and that a gradient reaches."""
+    found = {step: norms.get(node, 0.0) for step, node in zip(row.steps, row.nodes, strict=True)}
+    near = next((norm for norm in list(found.values())[:: 1 if row.reverse else -1] if norm), 1.0)
+    return {step: norm / near for step, norm in found.items()}
+
+
+def _sheet(network: Network, view: str, steps: int) -> Sheet:
+    looks = Looks(network)
+    if view == "unrolled":
+        return unrolled(network, looks, steps)
+    if view == "folded":
+        return folded(network, looks)
+    left = folded(network, looks, with_legend=False)
+    right = unrolled(network, looks, steps, names=False, loops=True)
+    edge = max(shape.at.x + shape.width / 2 for shape in left.shapes)
+    start = min(shape.at.x - shape.width / 2 for shape in right.shapes)
+    right = right.moved(Point(edge + BETWEEN - start, 0))
+    return Sheet(left.shapes + right.shapes, left.lines + right.lines)

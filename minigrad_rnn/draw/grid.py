@@ -1,0 +1,202 @@
+"""Where everything stands when time goes from left to right and layers from the bottom up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from minigrad.draw.sheet import Point, text_width
+
+from .looks import labels
+from .network import Link, Network, Row
+
+GAP = 33.0  # between the boxes of two rows
+FIRST, LAST = 3, 2  # steps that are drawn at the ends of a sequence that is too long
+STRIP = 150.0  # width of what stands for the steps between
+SPACE = 32.0  # between two panels
+CIRCLE = 22.0
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of the boxes of a row; ``shift`` is how far they stand beside the middle of the column."""
+
+    width: float
+    height: float
+    shift: float = 0.0
+
+
+@dataclass
+class Columns:
+    """The columns of one clock: where each step that is drawn stands, and which are folded into a strip."""
+
+    x: dict[int, float] = field(default_factory=dict)
+    folded: tuple[int, ...] = ()
+    strip: tuple[float, float] = (0.0, 0.0)
+    left: float = 0.0  # edges of all that is drawn, with the states before the first step
+    right: float = 0.0
+    first: float = 0.0  # edges of the panels of the steps
+    last: float = 0.0
+    panel: float = 0.0  # width of the panels
+    beside: float = 0.0  # as much of it, at the right, is for lines that pass by boxes
+
+    @property
+    def middle(self) -> float:
+        """Of the strip."""
+        return sum(self.strip) / 2
+
+
+def loops_of(network: Network, row: str) -> list[Link]:
+    """What a row hands on to itself: the cell first, as it is drawn above, and one step before several."""
+    found = [link for link in network.links if link.tail == link.head == row and link.lag]
+    return sorted(found, key=lambda link: (abs(link.lag or 0), link.part != "c"))
+
+
+class Grid:
+    """Columns, heights and sizes.
+
+    Args:
+        network: what is to be drawn.
+        limit: how many steps are drawn in full; longer sequences are folded.
+        values: whether a number is printed in the boxes.
+        loops: whether there must be room at the side of a box for the loops of the folded network.
+        strip: the width of the strip.
+    """
+
+    def __init__(
+        self, network: Network, limit: int, values: bool = False, loops: bool = False, strip: float = STRIP
+    ) -> None:
+        self.network, self.limit, self.values, self.loops = network, limit, values, loops
+        self.size = {row.id: self._size(row) for row in network.rows}
+        self.y: dict[str, float] = {}
+        self.columns: dict[int, Columns] = {}
+        self.top: dict[int, float] = {}
+        self.bottom: dict[int, float] = {}
+        starts = {link.tail: link.head for link in network.links if network.row(link.tail).kind == "start"}
+        self._heights(starts)
+        left = 0.0
+        for clock in self._clocks():
+            self.columns[clock] = self._columns(clock, left, strip)
+            left = self.columns[clock].right + SPACE + 14
+
+    def _size(self, row: Row) -> Size:
+        last = row.steps[-1] if row.steps else None
+        lines = labels(row, last)
+        if row.title in {"+", "×", "−"} and row.kind == "op":
+            return Size(CIRCLE, CIRCLE)
+        wide = max(text_width(line, 12) for line in lines) + 16
+        number = 34.0 if self.values and row.kind == "state" else 0.0
+        height = 25.0 + 15 * (len(lines) - 1) + (13 if number else 0)
+        if self.loops:
+            height = max(height, 24.0 * len(loops_of(self.network, row.id)))
+        width = max(40.0, wide, number + 10)
+        lane = (
+            0 if row.kind == "start" else -1 if row.place.endswith(".fwd") else 1 if row.place.endswith(".bwd") else 0
+        )
+        both = {other.place for other in self.network.rows if other.place[:-3] == row.place[:-3]}
+        return Size(width, height, lane * (width / 2 + 1) if len(both) > 1 and lane else 0.0)
+
+    def _heights(self, starts: Mapping[str, str]) -> None:
+        """Rows on top of each other, in order; those of different clocks begin at the same height."""
+        level: dict[int, float] = {}
+        for row in self.network.rows:
+            if row.kind == "start" or row.clock < 0:
+                continue
+            half = self.size[row.id].height / 2
+            y = level[row.clock] + half if row.clock in level else 0.0
+            self.y[row.id] = y
+            self.bottom.setdefault(row.clock, y - half)
+            self.top[row.clock] = y + half
+            level[row.clock] = y + half + GAP + self._arcs(row)
+        for start, head in starts.items():
+            self.y[start] = self.y[head]
+        ceiling = max(self.top.values(), default=0.0) + 40
+        for row in self.network.rows:
+            if row.clock < 0:
+                self.y[row.id] = ceiling
+                ceiling += self.size[row.id].height + GAP
+
+    def _arcs(self, row: Row) -> float:
+        """Room above a row for arrows that jump over steps."""
+        lags = [abs(link.lag or 0) for link in self.network.links if link.tail == link.head == row.id]
+        longest = max(lags, default=0)
+        return 6.0 * longest if longest > 1 else 0.0
+
+    def _clocks(self) -> list[int]:
+        """The clocks from left to right: what starts another one comes before it."""
+        clocks = list(dict.fromkeys(row.clock for row in self.network.rows if row.clock >= 0))
+        return sorted(clocks)
+
+    def _columns(self, clock: int, left: float, strip: float) -> Columns:
+        rows = [row for row in self.network.rows if row.clock == clock]
+        drawn = [row for row in rows if row.kind != "start"]
+        sizes = [self.size[row.id] for row in drawn]
+        beside = 14.0 * max(self.detours(clock).values(), default=0)
+        panel = max(max(s.width + 2 * abs(s.shift) for s in sizes) + 24, 56.0) + beside
+        steps = sorted({step for row in drawn for step in row.steps})
+        folded = tuple(steps[FIRST:-LAST]) if len(steps) > self.limit else ()
+        columns = Columns(folded=folded, left=left, panel=panel, beside=beside)
+        starts = [(row.steps[0], self.size[row.id].width) for row in rows if row.kind == "start"]
+        for step, width in starts:
+            if step < steps[0]:
+                columns.x[step] = left + width / 2
+                columns.first = max(columns.first, left + width + SPACE)
+        edge = columns.first = max(columns.first, left)
+        for step in steps:
+            if folded and step == folded[0]:
+                columns.strip = (edge, edge + strip)
+                edge += strip + SPACE
+            elif not folded or step < folded[0] or step > folded[-1]:
+                columns.x[step] = edge + (panel - beside) / 2
+                edge += panel + SPACE
+        columns.last = columns.right = edge - SPACE
+        for step, width in starts:
+            if step > steps[-1]:
+                columns.x[step] = columns.last + SPACE + width / 2
+                columns.right = max(columns.right, columns.last + SPACE + width)
+        return columns
+
+    def detours(self, clock: int) -> dict[tuple[str, str], int]:
+        """Pairs of rows, not neighbours, linked at the same step: lines between them run beside what is between.
+
+        The number is that of the lane, from 1: ranges that overlap have lanes of their own.
+        """
+        order = [row.id for row in self.network.rows if row.clock == clock and row.kind != "start"]
+        found: dict[tuple[int, int], None] = {}
+        for link in self.network.links:
+            if link.lag == 0 and link.tail in order and link.head in order:
+                a, b = order.index(link.tail), order.index(link.head)
+                if any(not self._clear(link.tail, link.head, other) for other in order[a + 1 : b]):
+                    found[a, b] = None
+        lanes: dict[tuple[str, str], int] = {}
+        ends: list[int] = []  # of each lane, where the last range in it ends
+        for a, b in sorted(found):
+            lane = next((k for k, end in enumerate(ends) if end <= a), len(ends))
+            ends[lane : lane + 1] = [b]
+            lanes[order[a], order[b]] = lane + 1
+        return lanes
+
+    def _clear(self, tail: str, head: str, other: str) -> bool:
+        """Whether a straight line from box to box passes beside another one."""
+        a, b, c = self.size[tail], self.size[head], self.size[other]
+        if not self.y or (a.shift == b.shift == c.shift):
+            return False
+        share = (self.y[other] - self.y[tail]) / (self.y[head] - self.y[tail])
+        middle = a.shift + (b.shift - a.shift) * share
+        slope = abs((b.shift - a.shift) / (self.y[head] - self.y[tail])) * c.height / 2
+        return abs(middle - c.shift) - slope > c.width / 2
+
+    def at(self, row: Row, step: int | None) -> Point | None:
+        """The middle of a box; ``None`` if its step is folded."""
+        if row.clock < 0 or step is None:
+            right = max((columns.last for columns in self.columns.values()), default=0.0)
+            return Point(right + SPACE + self.size[row.id].width / 2, self.y[row.id])
+        x = self.columns[row.clock].x.get(step)
+        return None if x is None else Point(x + self.size[row.id].shift, self.y[row.id])
+
+    def boxes(self, row: Row) -> Iterator[tuple[int | None, Point]]:
+        """The steps of a row that are drawn, and where."""
+        for step in row.steps or (None,):
+            at = self.at(row, step)
+            if at is not None:
+                yield step, at

@@ -1,0 +1,221 @@
+"""Which row of the drawing each op belongs to: a cell, a module beside it, or an op on whole sequences."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from minigrad.graph import Graph, GraphNode, Source
+
+from .spans import Span
+from .steps import Loop, Path, Spot
+
+# ops that only move elements, with which a reader of the network has no business
+MOVES = frozenset({
+    "unbind", "stack", "concat", "getitem", "select_rows", "index_select", "split", "reshape", "flatten", "unflatten",
+    "squeeze", "unsqueeze", "transpose", "permute", "movedim", "broadcast_to", "cast", "clone", "placed", "flip",
+    "dropout", "to_device",
+})  # fmt: skip
+
+
+class Key(NamedTuple):
+    """What tells rows apart. ``kind`` is ``"state"``, ``"beside"`` (in a step, but no cell) or ``"whole"``."""
+
+    kind: str
+    loop: int
+    path: Path
+    depth: int = 0
+    timed: bool = True
+
+
+Rows = list["Key | None"]  # by node; None: it is drawn nowhere, arrows pass through it
+
+
+def rows(
+    graph: Graph, loops: list[Loop], spots: list[Spot | None], reaches: list[bool], spans: list[Span | None]
+) -> Rows:
+    """The row of each node: ``None`` for leaves, constants and what only moves elements."""
+    keys: Rows = [None] * len(graph)
+    cells = _Cells(graph, loops, spots, reaches)
+    layers = {loop.place for loop in loops if loop.is_layer}
+    depths = _Depths(loops, spots)
+    for node in graph:
+        spot = spots[node.id]
+        key = None
+        moved = (
+            node.kind != "op" or _moves(node, spot is not None, spans[node.id]) or _masks(graph, node, spots, layers)
+        )
+        if not moved:
+            path = tuple([name for name, _ in node.places if name])
+            if spot is not None:
+                key = cells.key_of(node, spot)
+            elif not _absorbed(path, layers):
+                key = Key("whole", -1, path, 0, spans[node.id] is not None)
+        keys[node.id] = depths.enter(node, key)
+    return keys
+
+
+class _Depths:
+    """How often the path to a node changes its row: no row may be both before and behind another one.
+
+    The steps of a loop are as deep as what comes to any of them; inside a step, what is before it does not count.
+    """
+
+    def __init__(self, loops: list[Loop], spots: list[Spot | None]) -> None:
+        self.spots = spots
+        self.loops = [0] * len(loops)
+        self.known: dict[int, tuple[Key | None, int]] = {}
+
+    def enter(self, node: GraphNode, key: Key | None) -> Key | None:
+        """The key with its depth, for what is no cell."""
+        spot = self.spots[node.id]
+        if spot is not None and key is not None and key.kind == "state":
+            for x in node.inputs:
+                if isinstance(x, Source) and self.spots[x.node] is None and x.node in self.known:
+                    self.loops[spot.loop] = max(self.loops[spot.loop], self.known[x.node][1] + 1)
+            self.known[node.id] = (None, 0)
+            return key
+        below = [found for x in node.inputs if isinstance(x, Source) and (found := self._below(x.node, spot))]
+        depth = max([d + (key is not None and other != key) for other, d in below], default=0)
+        if below or key is not None:
+            self.known[node.id] = (key or below[0][0], depth)
+        return None if key is None else key._replace(depth=depth)
+
+    def _below(self, number: int, here: Spot | None) -> tuple[Key | None, int] | None:
+        there = self.spots[number]
+        if there is None:
+            return self.known.get(number) if here is None else None
+        if here is None:
+            return None, self.loops[there.loop] + 1
+        return self.known.get(number) if (there.loop, there.step) == (here.loop, here.step) else None
+
+
+def _moves(node: GraphNode, in_step: bool, span: Span | None) -> bool:
+    """Whether it only moves elements. Two sequences side by side are worth a box: two directions that become one."""
+    if node.op == "concat" and not in_step and span is not None and span.axis is not None:
+        sources = {x.node for x in node.inputs if isinstance(x, Source)}
+        dim = node.params.get("dim", 0)
+        return len(sources) == 1 or (dim + len(node.shape) if dim < 0 else dim) == span.axis
+    return node.op in MOVES
+
+
+def _masks(graph: Graph, node: GraphNode, spots: list[Spot | None], layers: set[Path]) -> bool:
+    """Whether it is a mask on a weight, on what comes from the step before, or on what a layer puts out."""
+    sources = [x for x in node.inputs if isinstance(x, Source)]
+    kinds = [graph.nodes[x.node].kind for x in sources]
+    if node.op not in {"mul", "where"} or len(sources) != 2 or "constant" not in kinds:
+        return False
+    other = sources[1 - kinds.index("constant")].node
+    here, there = spots[node.id], spots[other]
+    if kinds[1 - kinds.index("constant")] == "leaf":
+        return graph.nodes[other].shape == node.shape
+    if here is not None:
+        return there is not None and there.loop == here.loop and there.step != here.step
+    return tuple([name for name, _ in node.places if name]) in {layer[:-1] for layer in layers}
+
+
+def _absorbed(path: Path, layers: set[Path]) -> bool:
+    """Whether it is part of how a layer runs its cell: its weights are told at the arrows into the cell."""
+    return any(path[: len(layer)] == layer for layer in layers)
+
+
+class _Cells:
+    """Which ops of a step make up its cell, or its cells, and which are other modules beside them."""
+
+    def __init__(self, graph: Graph, loops: list[Loop], spots: list[Spot | None], reaches: list[bool]) -> None:
+        self.layers, self.reaches = [loop.is_layer for loop in loops], reaches
+        carried: dict[int, set[str]] = {}
+        named: dict[int, set[str]] = {}
+        for node in graph:
+            spot = spots[node.id]
+            if spot is not None and node.name:
+                (carried if reaches[node.id] else named).setdefault(spot.loop, set()).add(node.name)
+        self.names = {**named, **carried}  # a single step carries nothing: what has a name must be the state
+        self.carries = _carries(graph, spots)
+        self.level = self._levels(graph, spots)
+        self.feeds: list[Path | None] = [None] * len(graph)
+        self.from_state = [False] * len(graph)
+        self.prefix: dict[tuple[int, Path], Path] = {}
+        self._trace(graph, spots)
+
+    def _levels(self, graph: Graph, spots: list[Spot | None]) -> dict[int, int]:
+        """For each loop how many names inside its steps it takes to tell its cells apart: 0 if there is one."""
+        met: dict[int, dict[tuple[int, str], list[Path]]] = {}
+        for node in graph:
+            if (spot := spots[node.id]) is not None and self.is_state(node, spot) and node.name:
+                met.setdefault(spot.loop, {}).setdefault((spot.step, node.name), []).append(spot.inner)
+        levels = {}
+        for loop, groups in met.items():
+            several = next((paths for paths in groups.values() if len(paths) > 1), [()])
+            deepest = max(map(len, several))
+            fitting = (d for d in range(deepest + 1) if len({path[:d] for path in several}) == len(several))
+            levels[loop] = next(fitting, 0)
+        return levels
+
+    def is_state(self, node: GraphNode, spot: Spot) -> bool:
+        names = self.names.get(spot.loop)
+        if names:
+            return node.name in names
+        return self.reaches[node.id] or (spot.loop, spot.inner, node.op, node.shape) in self.carries
+
+    def _trace(self, graph: Graph, spots: list[Spot | None]) -> None:
+        for node in reversed(graph.nodes):
+            here = spots[node.id]
+            if here is None:
+                continue
+            if self.is_state(node, here):
+                unit = self.feeds[node.id] = here.inner[: self.level.get(here.loop, 0)]
+                known = self.prefix.get((here.loop, unit))
+                self.prefix[here.loop, unit] = here.inner if known is None else _common(known, here.inner)
+            for x in node.inputs if self.feeds[node.id] is not None else ():
+                there = spots[x.node] if isinstance(x, Source) else None
+                if there is not None and (there.loop, there.step) == (here.loop, here.step):
+                    self.feeds[x.node] = self.feeds[node.id]
+        for node in graph:
+            if (here := spots[node.id]) is not None:
+                self.from_state[node.id] = any(
+                    there.step != here.step or self.from_state[x.node]
+                    for x in node.inputs
+                    if isinstance(x, Source) and (there := spots[x.node]) is not None and there.loop == here.loop
+                )
+
+    def key_of(self, node: GraphNode, spot: Spot) -> Key:
+        loop, layer = spot.loop, self.layers[spot.loop]
+        unit = self.feeds[node.id]
+        inside = spot.inner[: self.level.get(loop, 0)]
+        if (loop, inside) in self.prefix and inside:
+            return Key("state", loop, inside)
+        if unit is not None:
+            prefix = self.prefix[loop, unit][:1]
+            gate = bool(spot.inner) and _is_gate(spot.inner[0]) and self.from_state[node.id]
+            if layer or gate or not spot.inner or spot.inner[:1] == prefix:
+                return Key("state", loop, unit or self._cell(loop))
+        elif node.op == "where" and (layer or self.reaches[node.id]) and (loop, ()) in self.prefix:
+            return Key("state", loop, self._cell(loop))
+        return Key("beside", loop, spot.inner[:1])
+
+    def _cell(self, loop: int) -> Path:
+        """The module that is the only cell of a loop of one's own; a layer goes by its own name."""
+        return () if self.layers[loop] else self.prefix[loop, ()][:1]
+
+
+def _is_gate(scope: str) -> bool:
+    """Whether a scope is part of a cell that is written out in a loop, by its name."""
+    return scope.endswith("gate") or scope in {"candidate", "cell", "transition", "input"}
+
+
+def _carries(graph: Graph, spots: list[Spot | None]) -> set[tuple[object, ...]]:
+    """What kinds of ops hand something on to the next step: in the last step, they are the state too."""
+    found: set[tuple[object, ...]] = set()
+    for node in graph:
+        here = spots[node.id]
+        for x in node.inputs if here is not None else ():
+            there = spots[x.node] if isinstance(x, Source) else None
+            if here is not None and there is not None and there.loop == here.loop and there.step != here.step:
+                source = graph.nodes[x.node]
+                found.add((there.loop, there.inner, source.op, source.shape))
+    return found
+
+
+def _common(a: Path, b: Path) -> Path:
+    n = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    return a[:n]
