@@ -20,11 +20,14 @@ def settle(op: Op, out: Any, arrays: Sequence[Any]) -> Array:
     if out.__class__ is not _ndarray and not backend.is_array(out):
         module = next((m for m in map(backend.module_of, arrays) if m is not None), numpy)
         out = module.asarray(out)
-    if out.dtype.kind == "c":
+    code = out.dtype.char
+    if code in "FDG":
         raise DtypeError(f"{op.name}: complex numbers are not supported")
-    if any(out is a for a in arrays):  # the caller's own array must not be locked
-        out = out.view()
-    if out.dtype == numpy.float64 and "dtype" not in op.defaults:  # an op that is told a dtype gives that dtype
+    for a in arrays:
+        if out is a:  # the caller's own array must not be locked
+            out = out.view()
+            break
+    if code == "d" and "dtype" not in op.defaults:  # an op that is told a dtype gives that dtype
         dtypes = [a.dtype for a in arrays if hasattr(a, "dtype")]
         if numpy.float64 not in dtypes:
             floats = [dtype for dtype in dtypes if dtype.kind == "f"]
