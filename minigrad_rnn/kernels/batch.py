@@ -20,6 +20,7 @@ Array = Any
 CHUNK = 1 << 18  # elements of gates that go into one hoisted product, so that it does not fill the memory
 LEAST = 1024  # columns that such a product should at least have
 BLOCK = 1 << 16  # elements of gates whose factors are computed together, so that they are in the cache when used
+DEVICE = 1 << 24  # elements for both on a GPU, to which every range costs launches
 
 
 class Batch:
@@ -56,11 +57,17 @@ class Batch:
 
     def chunks(self, rows: int) -> list[tuple[int, int]]:
         """Ranges of steps whose ``rows`` gates fit into a chunk."""
-        return _ranges(0, self.steps, max(CHUNK // max(1, rows * self.size), LEAST // max(1, self.size)))
+        width = self._width(rows, CHUNK)
+        return _ranges(0, self.steps, max(width, LEAST // max(1, self.size)))
 
     def blocks(self, rows: int, start: int, stop: int) -> list[tuple[int, int]]:
         """Ranges of steps, within a chunk, whose ``rows`` gates fit into a block."""
-        return _ranges(start, stop, BLOCK // max(1, rows * self.size))
+        return _ranges(start, stop, self._width(rows, BLOCK))
+
+    def _width(self, rows: int, most: int) -> int:
+        """How many steps have ``most`` elements in ``rows``, or on a GPU ``DEVICE``."""
+        width: int = (most if self.module is numpy else DEVICE) // max(1, rows * self.size)
+        return width
 
     def output(self, states: Array) -> Array:
         """States ``(T, features, N)`` as outputs ``(T, N, features)``, zeros where rows are over; a view if none is."""

@@ -15,8 +15,9 @@ import minigrad as mg
 from ..cells import GRURecurrence, Weights
 from ..cells.unroll import Running
 from .batch import Array, Batch, feature_major
+from .device_steps import gru_after_forward, gru_before_forward
 from .gru_back import After, Before
-from .gru_parts import BLOCKS, KNOWN, Saved, scaled
+from .gru_parts import BLOCKS, KNOWN, Saved, biases, kernels_for, scaled
 from .holding import Holding
 from .norm import centred
 from .normed import Normed
@@ -94,7 +95,7 @@ class _Run:
         module, size, hidden = batch.module, batch.size, w.weight_hh.shape[1]
         scale, dtype, limit = scale_of(recurrence.gate_nonlinearity), w.weight_hh.dtype, recurrence.gate_clip
         self.batch, self.holding, self.keeps = batch, holding, recurrence.update_gate == "keep"
-        bias, bias_q = _biases(w, recurrence.reset_after, scale)
+        bias, bias_q = biases(w, recurrence.reset_after, scale)
         rows, gain = _rows(w.weight_ih, w.gain_ih, scale)
         self.projection = Projection(module, rows, bias if gain is None else None, size)
         self.normed = None if gain is None else Normed(module, gain, bias, saved.normed_ih(), BLOCKS)
@@ -103,6 +104,7 @@ class _Run:
         parts = (None, None) if within is None else (within[:, : 2 * hidden], within[:, 2 * hidden :])
         self.gates = squash(module, recurrence.gate_nonlinearity, dtype, limit, parts[0])
         self.candidate = squash(module, recurrence.nonlinearity, dtype, limit, parts[1], whole=True)
+        self.kernels = kernels_for(module, self.state.names, recurrence, holding)
 
     def project(self, start: int, x: Array, out: Array) -> None:
         """What the inputs of a range of steps contribute to r, z and n."""
@@ -112,6 +114,9 @@ class _Run:
 
     def __call__(self, start: int, hs: Array, gates: Array) -> None:
         """Go over a range of steps; the last three blocks of ``gates`` are the projected inputs at first."""
+        if self.kernels is not None:
+            self.state.device(self.kernels, self.batch, start, hs, gates)
+            return
         module, hidden, size = self.batch.module, hs.shape[1], self.batch.size
         subtract, multiply, add = module.subtract, module.multiply, module.add
         of_gates, argument, gate, candidate = self.state.gates, self.state.argument, self.gates, self.candidate
@@ -134,6 +139,8 @@ class _Run:
 
 class _After:
     """The recurrent part of a step whose reset gate acts after the product."""
+
+    names = ("gru_after_forward",)
 
     def __init__(self, module: Any, w: Weights, scale: float, bias_q: Array, saved: Saved, size: int) -> None:
         rows, gain = _rows(w.weight_hh, w.gain_hh, scale, last_first=True)
@@ -159,9 +166,15 @@ class _After:
             self.module.add(self.of_q, self.bias, out=q)
         return self.module.multiply(r, q, out=self.scratch)
 
+    def device(self, kernels: list[Any], batch: Batch, start: int, hs: Array, gates: Array) -> None:
+        """Go over a range of steps with kernels of a GPU's."""
+        gru_after_forward(kernels, batch, self.product, start, hs, gates, self.bias)
+
 
 class _Before:
     """The recurrent part of a step whose reset gate acts before the product."""
+
+    names = ("gru_reset", "gru_update")
 
     def __init__(self, module: Any, w: Weights, scale: float, bias_q: Array, saved: Saved, size: int) -> None:  # noqa: ARG002
         (weight, gain), both = _rows(w.weight_hh, w.gain_hh, scale), 2 * w.weight_hh.shape[1]
@@ -183,6 +196,10 @@ class _Before:
         result, normed = self.of_n(self.module.multiply(r, h, out=q)), self.normed[1]
         return result if normed is None else normed(t, result)
 
+    def device(self, kernels: list[Any], batch: Batch, start: int, hs: Array, gates: Array) -> None:
+        """See :meth:`_After.device`."""
+        gru_before_forward(kernels, batch, (self.of_gates, self.of_n), start, hs, gates)
+
 
 def _rows(weight: Array, gain: Array, scale: float, last_first: bool = False) -> tuple[Array, Array]:
     """Rows r, z, n as the steps use them, and their gain, if they are normalised, which then bears the scale."""
@@ -190,17 +207,6 @@ def _rows(weight: Array, gain: Array, scale: float, last_first: bool = False) ->
         return scaled(weight, scale, last_first), None
     rows = centred(weight, BLOCKS)
     return scaled(rows, 1.0, last_first) if last_first else rows, scaled(gain, scale, last_first)
-
-
-def _biases(w: Weights, reset_after: bool, scale: float) -> tuple[Array, Array]:
-    """The bias of what the inputs contribute, and the one that is inside the reset gate, if any."""
-    if w.bias_ih is None:
-        return None, None
-    bias, inner, gates = w.bias_ih + w.bias_hh, None, len(w.bias_ih) // 3 * 2
-    if reset_after:
-        bias[gates:] = w.bias_ih[gates:]
-        inner = w.bias_hh[gates:]
-    return scaled(bias, scale), inner
 
 
 @mg.defvjp_joint(gru_sequence, fresh=True, conditions=("zone_h",))

@@ -7,12 +7,13 @@ steps at once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from ..cells import GRURecurrence, Weights
 from .batch import Array, Batch, WeightGradients, feature_major, flat
+from .device_steps import gru_after_back, gru_before_back
 from .gru_factors import Factors
-from .gru_parts import BLOCKS, Saved, blocks_of, last_last, scaled
+from .gru_parts import BLOCKS, Saved, blocks_of, kernels_for, last_last, scaled
 from .holding import Holding
 from .memory import empty
 from .norm import centred
@@ -33,6 +34,8 @@ class _Way(ABC):
         needs_x: whether the gradient of the inputs is wanted.
     """
 
+    names: ClassVar[tuple[str, ...]]
+
     def __init__(
         self,
         g: Any,
@@ -47,6 +50,7 @@ class _Way(ABC):
         self.hidden, self.mask = len(self.dh), feature_major(w.mask_hidden)
         self.normed: Any = None
         self.factors = Factors(batch.module, recurrence, saved, holding)
+        self.kernels = kernels_for(batch.module, self.names, recurrence, holding)
         if recurrence.layer_norm:
             w = w._replace(weight_ih=centred(w.weight_ih, BLOCKS), weight_hh=centred(w.weight_hh, BLOCKS))
             self.normed = Normed(batch.module, w.gain_ih, None, saved.normed_ih(), BLOCKS)
@@ -100,6 +104,8 @@ class _Way(ABC):
 class After(_Way):
     """The reset gate acts after the product: the first three blocks belong to ``W_hh`` and the last to ``W_ih``."""
 
+    names = ("gru_after_back",)
+
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         module, saved = self.batch.module, self.saved
@@ -110,10 +116,13 @@ class After(_Way):
 
     def back(self, start: int, stop: int, gradients: Array, states: Array) -> None:
         """See :meth:`_Way.back`."""
-        module, dh, product = self.batch.module, self.dh, self.product
+        dh, product, arriving = self.dh, self.product, self.batch.arriving(self.g, start, stop)
+        if self.kernels is not None:
+            gru_after_back(self.kernels, self.batch, product, (start, stop), self.saved, arriving, gradients, dh)
+            return
+        module, keep = self.batch.module, self.factors.after(start, stop, gradients)
         add, multiply, scratch = module.add, module.multiply, module.empty_like(dh)
         normed = None if self.normed is None else self.normed_hh
-        keep, arriving = self.factors.after(start, stop, gradients), self.batch.arriving(self.g, start, stop)
         at_hh = gradients[:, : 3 * self.hidden]
         views = (gradients.reshape(len(gradients), 4, *dh.shape), at_hh, states[:, : 3 * self.hidden], keep, arriving)
         backward = zip(range(stop - 1, start - 1, -1), *[view[::-1] for view in views], strict=True)
@@ -157,6 +166,8 @@ class After(_Way):
 class Before(_Way):
     """The reset gate acts before the product, which n has for itself."""
 
+    names = ("gru_reset_back", "gru_update_back")
+
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         both, module, size = 2 * self.hidden, self.batch.module, self.batch.size
@@ -168,11 +179,16 @@ class Before(_Way):
 
     def back(self, start: int, stop: int, gradients: Array, states: Array) -> None:
         """See :meth:`_Way.back`; nothing arrives at q."""
+        arriving = self.batch.arriving(self.g, start, stop)
+        if self.kernels is not None:
+            steps = start, stop
+            gru_before_back(self.kernels, self.batch, self.products, steps, self.saved, arriving, gradients, self.dh)
+            return
         module, dh, (back_rz, back_n) = self.batch.module, self.dh, self.products
         add, multiply, dq, scratch = module.add, module.multiply, module.empty_like(dh), module.empty_like(dh)
         normed_rz, normed_n = (None, None) if self.normed is None else self.normed_hh
         keep, resets = self.factors.before(start, stop, gradients)
-        both, arriving = 2 * self.hidden, self.batch.arriving(self.g, start, stop)
+        both = 2 * self.hidden
         _, to_r, _, to_n = blocks = blocks_of(gradients)
         to_zn, to_rz = blocks[2:].swapaxes(0, 1), gradients[:, self.hidden : -self.hidden]
         views = (to_zn, to_r, to_n, to_rz, keep, resets, arriving, states[:, -3 * self.hidden :])

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 from minigrad.backend import xp
 
-from ..cells import GRURecurrence
+from ..cells import GRURecurrence, Weights
 from .batch import Array
+from .device import kernel
+from .holding import Holding
 from .memory import empty
 from .normed import room
 
@@ -69,6 +71,17 @@ class Saved(NamedTuple):
         return (normal[:, :both], scale[:, :1]), (normal[:, both:], scale[:, 1:2])
 
 
+def kernels_for(module: Any, names: tuple[str, ...], recurrence: GRURecurrence, holding: Holding) -> list[Any] | None:
+    """The kernels of a GPU's for a step, if there are any and no option asks for more; else ``None``."""
+    if kernel(module, names[0], recurrence.update_gate) is None:
+        return None
+    zoned = holding.units is not None or holding.chance is not None
+    usual = (recurrence.nonlinearity, recurrence.gate_nonlinearity) == ("tanh", "sigmoid")
+    if zoned or not usual or recurrence.gate_clip is not None or recurrence.layer_norm:
+        return None
+    return [kernel(module, name, recurrence.update_gate) for name in names]
+
+
 def blocks_of(rows: Array) -> Array:
     """Steps ``(T, blocks * hidden, N)`` of q, r, z, n as ``(4, T, hidden, N)``."""
     return rows.reshape(len(rows), 4, rows.shape[1] // 4, rows.shape[2]).swapaxes(0, 1)
@@ -82,6 +95,17 @@ def scaled(rows: Array, scale: float, last_first: bool = False) -> Array:
     module.multiply(rows[: 2 * hidden], module.full((), scale, rows.dtype), out=gates)
     n[...] = rows[2 * hidden :]
     return copy
+
+
+def biases(w: Weights, reset_after: bool, scale: float) -> tuple[Array, Array]:
+    """The bias of what the inputs contribute, and the one that is inside the reset gate, if any."""
+    if w.bias_ih is None:
+        return None, None
+    bias, inner, gates = w.bias_ih + w.bias_hh, None, len(w.bias_ih) // 3 * 2
+    if reset_after:
+        bias[gates:] = w.bias_ih[gates:]
+        inner = w.bias_hh[gates:]
+    return scaled(bias, scale), inner
 
 
 def last_last(rows: Array) -> Array:

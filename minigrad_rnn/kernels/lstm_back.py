@@ -12,10 +12,11 @@ from minigrad.backend import xp
 
 from ..cells import LSTMRecurrence, Weights
 from .batch import Array, Batch, WeightGradients, feature_major, flat
+from .device_steps import lstm_back
 from .holding import Holding
 from .lstm_back_cell import BackCell
 from .lstm_factors import factors
-from .lstm_parts import Saved, blocks, inside, outside
+from .lstm_parts import Saved, blocks, inside, kernel_for, outside
 from .memory import empty
 from .norm import centred
 from .normed import Normed
@@ -88,6 +89,7 @@ class _Run:
         self.holding = Holding(batch, zones[0])
         self.cell = BackCell(batch, recurrence, saved, w, Holding(batch, zones[1]), g[3])
         self.g, self.dh, self.dc = g[0], g[1].T.copy(), g[2].T.copy()
+        self.kernel = kernel_for(module, "lstm_back", recurrence, w, zones) if g[3] is None else None
 
     def back(self, start: int, stop: int, gradients: Array, recurrent: Array) -> None:
         """Go back over a range of steps.
@@ -95,12 +97,17 @@ class _Run:
         Fills in the gradients of the gates' arguments, and those of what the state contributed where that is not the
         same.
         """
-        batch, dh, dc, normed, cell = self.batch, self.dh, self.dc, self.normed, self.cell.at(start, stop)
+        batch, dh, dc, normed = self.batch, self.dh, self.dc, self.normed
+        arriving = batch.arriving(self.g, start, stop)
+        if self.kernel is not None:
+            lstm_back(self.kernel, batch, self.product, (start, stop), self.saved, arriving, gradients, dh, dc)
+            return
+        cell = self.cell.at(start, stop)
         add, multiply, hidden = batch.module.add, batch.module.multiply, len(dc)
         into_c, kept = factors(batch, self.recurrence, self.saved, start, stop, gradients)
         for_o, for_c = gradients[:, :hidden], blocks(gradients[:, hidden:], hidden).swapaxes(0, 1)
         shares = self.holding.by_step(self.holding.share(start, stop, dh.dtype), start, stop)
-        arriving, scratch = batch.arriving(self.g, start, stop), batch.module.empty_like(dc)
+        scratch = batch.module.empty_like(dc)
         views = (view[::-1] for view in (gradients, for_o, for_c, into_c, kept, arriving, recurrent))
         steps = range(stop - 1, start - 1, -1)
         for t, share, d, to_o, to_c, into, keep, arrived, out in zip(steps, shares[::-1], *views, strict=True):

@@ -8,8 +8,9 @@ import numpy
 
 from minigrad.backend import xp
 
-from ..cells import LSTMRecurrence
+from ..cells import LSTMRecurrence, Weights
 from .batch import Array
+from .device import kernel
 from .memory import empty
 from .norm import CentringNorm
 from .normed import Normed
@@ -26,6 +27,7 @@ MORE = {  # fields of what is kept, by the option that they are for
     "cell_clip": ("within_cell",),
 }
 BOOLEANS = numpy.dtype(bool)
+BEYOND = ("peephole", "coupled", "cell_clip", "gate_clip", "layer_norm")  # options that a GPU's kernels do not know
 
 
 class CellNormed(Normed):
@@ -94,6 +96,18 @@ class Saved(NamedTuple):
 def _more(recurrence: LSTMRecurrence) -> list[str]:
     """Which fields of :class:`Saved` there are behind the first four."""
     return [name for option, names in MORE.items() if getattr(recurrence, option) for name in names]
+
+
+def kernel_for(
+    module: Any, name: str, recurrence: LSTMRecurrence, w: Weights, zones: tuple[Array, Array]
+) -> Any:
+    """The kernel of a GPU's for a step, if there is one and no option asks for more; else ``None``."""
+    found = kernel(module, name)
+    if found is None or w.weight_hr is not None or any(zone is not None for zone in zones):
+        return None
+    names = recurrence.gate_nonlinearity, recurrence.nonlinearity, recurrence.output_nonlinearity
+    usual = names == ("sigmoid", "tanh", "tanh") and not any(getattr(recurrence, option) for option in BEYOND)
+    return found if usual else None
 
 
 def inside(recurrence: LSTMRecurrence, rows: Array, scaled: bool = False) -> Array:

@@ -8,8 +8,9 @@ from typing import Any
 from ..cells import LSTMRecurrence, Weights
 from ..cells.nonlinearity import NONLINEARITIES
 from .batch import Array, Batch, feature_major
+from .device_steps import lstm_forward
 from .holding import Holding
-from .lstm_parts import CellNormed, Saved, blocks, inside
+from .lstm_parts import CellNormed, Saved, blocks, inside, kernel_for
 from .norm import centred
 from .normed import Normed
 from .products import Forward
@@ -38,10 +39,14 @@ class Step:
         self.cell = Cell(module, recurrence, w, saved) if normal or recurrence.cell_clip else None
         self.shown = _into(module, recurrence.output_nonlinearity)
         self.holding_h, self.holding_c = (Holding(batch, zone) for zone in zones)
+        self.kernel = kernel_for(module, "lstm_forward", recurrence, w, zones)
 
     def run(self, start: int, part: Saved) -> None:
         """Go over the steps of a range, whose ``gates`` are the projected inputs at first."""
         batch, product, normed, gates, cell = self.batch, self.product, self.normed, self.gates, self.cell
+        if self.kernel is not None:
+            lstm_forward(self.kernel, batch, product, start, part)
+            return
         shown, weight_hr, late = self.shown, self.weight_hr, self.late
         add, multiply, tanh = batch.module.add, batch.module.multiply, batch.module.tanh
         scratch = batch.module.empty(part.tanhs.shape[1:], part.gates.dtype)

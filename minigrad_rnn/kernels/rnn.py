@@ -9,12 +9,13 @@ import minigrad as mg
 from ..cells import RNNRecurrence, Weights
 from ..cells.unroll import Running
 from .batch import Array, Batch, feature_major
+from .device_steps import rnn_forward
 from .holding import Holding
 from .norm import centred
 from .normed import Normed
 from .products import Forward, Projection
 from .recompute import recompute
-from .rnn_back import Saved, back
+from .rnn_back import Saved, back, kernel_for
 from .squash import scale_of, squash
 
 KNOWN = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "gain_hh", "mask_hidden")
@@ -92,6 +93,7 @@ class _Run:
         self.projection = Projection(module, weights[0], bias, size)
         self.product = Forward(module, weights[1], size, feature_major(w.mask_hidden))
         self.squash = squash(module, name, w.weight_hh.dtype, recurrence.gate_clip, saved.within)
+        self.kernel = kernel_for(module, "rnn_forward", recurrence, holding)
 
     def __call__(self, start: int, stop: int) -> None:
         """Go over a range of steps."""
@@ -100,6 +102,9 @@ class _Run:
         apart, stay = values is not None, self.holding.stay if self.holding.any else None
         values = hs[1:] if values is None else values[start % len(values) :][: stop - start]
         self.projection.into(self.batch.x[start:stop], values)
+        if self.kernel is not None:
+            rnn_forward(self.kernel, self.batch, product, start, hs)
+            return
         for t, (before, h, value) in enumerate(zip(hs[:-1], hs[1:], values, strict=True), start):
             add(value, product(before), out=value)
             if normed is not None:

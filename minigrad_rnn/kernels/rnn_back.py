@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from ..cells import RNNRecurrence, Weights
 from .batch import Array, Batch, WeightGradients, feature_major, flat
+from .device import kernel
+from .device_steps import rnn_back
 from .holding import Holding
 from .memory import empty
 from .norm import centred
@@ -57,6 +59,14 @@ class Saved(NamedTuple):
         return [array for array in self if array is not None]
 
 
+def kernel_for(module: Any, name: str, recurrence: RNNRecurrence, holding: Holding) -> Any:
+    """The kernel of a GPU's for a step, if there is one and no option asks for more; else ``None``."""
+    found = kernel(module, name, recurrence.nonlinearity)
+    if found is None or holding.units is not None or holding.chance is not None:
+        return None
+    return None if recurrence.gate_clip is not None or recurrence.layer_norm else found
+
+
 def back(
     g: Any, batch: Batch, recurrence: RNNRecurrence, w: Weights, saved: Saved, holding: Holding, needs_x: bool
 ) -> tuple[Array, Array, dict[str, Array]]:
@@ -69,15 +79,21 @@ def back(
         w = w._replace(weight_ih=centred(w.weight_ih), weight_hh=centred(w.weight_hh))
         normed = Normed(module, w.gain_hh, None, (saved.normal, saved.scale))
     sums, product = WeightGradients(batch, w.weight_ih, needs_x), Back(module, w.weight_hh, batch.size, 1, mask)
+    on_device = kernel_for(module, "rnn_back", recurrence, holding)
     for start, stop in reversed(batch.chunks(len(dh))):
-        gradients, shares = _factors(recurrence, saved, holding, start, stop)
-        held = holding.by_step(shares, start, stop)
-        sums_at = gradients if normed is None else empty(module, gradients.shape, gradients.dtype)
-        _run(module, product, normed, start, (gradients, sums_at, batch.arriving(g[0], start, stop)), held, dh)
+        arriving, shares, held = batch.arriving(g[0], start, stop), None, None
+        if on_device is not None:
+            sums_at = gradients = module.empty_like(arriving)
+            rnn_back(on_device, batch, product, (start, stop), saved.hs, (arriving, gradients), dh)
+        else:
+            gradients, shares = _factors(recurrence, saved, holding, start, stop)
+            held = holding.by_step(shares, start, stop)
+            sums_at = gradients if normed is None else empty(module, gradients.shape, gradients.dtype)
+            _run(module, product, normed, start, (gradients, sums_at, arriving), held, dh)
         if normed is not None:
             normed.collect(gradients)
         columns = flat(sums_at)
-        del gradients, sums_at, shares, held  # so that their memory serves what comes now
+        del gradients, sums_at, shares, held, arriving  # so that their memory serves what comes now
         sums.inputs(start, stop, columns, normed is None)
         sums.states(columns, saved.hs[start:stop], mask)
     return batch.leaving(sums.x), dh.T, _named(sums, normed, w)

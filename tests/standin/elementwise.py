@@ -1,7 +1,8 @@
 """CuPy's ElementwiseKernel, run by NumPy.
 
-The body of a kernel is CUDA C++. Assignments of arithmetic are C++ and Python alike, once the types are taken out, and
-nothing else is accepted here; so what the stand-in runs is the text that the GPU compiles.
+The body of a kernel is CUDA C++. Assignments of arithmetic are C++ and Python alike, once the types are taken out;
+only ``a = condition ? b : c`` is spelled otherwise. Nothing else is accepted here, so what the stand-in runs is the
+text that the GPU compiles.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import numpy
 
 from .arrays import argument, ndarray, operand, traffic
 
-FUNCTIONS = {"tanh": numpy.tanh, "exp": numpy.exp, "min": numpy.minimum, "max": numpy.maximum}
+FUNCTIONS = {"tanh": numpy.tanh, "exp": numpy.exp, "min": numpy.minimum, "max": numpy.maximum, "_chosen": numpy.where}
+CHOICE = re.compile(r"(?P<to>[^=]+=)(?P<condition>[^=?:]+)\?(?P<yes>[^?:]+):(?P<no>[^?:]+)")
 ALLOWED = (
     ast.Module, ast.Assign, ast.Name, ast.Store, ast.Load, ast.Subscript, ast.BinOp, ast.UnaryOp, ast.USub, ast.Add,
-    ast.Sub, ast.Mult, ast.Div, ast.Call, ast.Constant,
+    ast.Sub, ast.Mult, ast.Div, ast.Call, ast.Constant, ast.Compare, ast.Lt, ast.Gt,
 )
 
 
@@ -77,4 +79,8 @@ def _parameters(text: str) -> list[tuple[str, bool, str]]:
 def _python(statement: str) -> str:
     """An assignment without its types."""
     declared = r"^\s*(const\s+)?(T|float|double|int|ptrdiff_t|size_t)\s+(?=\w)"
-    return re.sub(declared, "", statement.replace("(T)", "")).strip()
+    return CHOICE.sub(_choice, re.sub(declared, "", statement.replace("(T)", "")).strip())
+
+
+def _choice(found: re.Match[str]) -> str:
+    return "{to} _chosen({condition}, {yes}, {no})".format(**{k: v.strip() for k, v in found.groupdict().items()})

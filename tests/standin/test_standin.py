@@ -178,6 +178,13 @@ def test_a_kernel_of_ones_own_runs_its_text_and_counts_as_one_launch() -> None:
     assert (counted.launches, counted.syncs) == (1, 0)
 
 
+def test_a_kernel_may_choose() -> None:
+    kernel = cupy.ElementwiseKernel("T a, bool over", "T b", "T twice = a * (T)2; b = over ? a : twice", "k")
+    a, b = cupy.asarray(np.arange(6.0).reshape(2, 3)), cupy.empty((2, 3))
+    kernel(a, cupy.asarray([[True, False, False]]), b)
+    assert b.tolist() == [[0.0, 2.0, 4.0], [3.0, 8.0, 10.0]]
+
+
 def test_a_kernel_refuses_what_cupy_refuses_and_what_cannot_be_checked() -> None:
     kernel = cupy.ElementwiseKernel("T a", "T b", "b = a", "k")
     with pytest.raises(TypeError, match="Wrong number of arguments for 'k'"):
