@@ -116,7 +116,8 @@ class Module:
     def _found(self, kind: Any) -> Iterator[tuple[str, Any]]:
         """Everything of a kind that the module holds directly, with its path: an object held twice comes twice."""
         for name, value in self._contents():
-            yield from _search(name, value, kind)
+            if isinstance(value, _HOLDERS):
+                yield from _search(name, value, kind)
 
     def _own_buffers(self, persistent_only: bool = False) -> Iterator[tuple[str, Tensor]]:
         for name, persistent in self._buffers.items():
