@@ -11,11 +11,15 @@ stand among the inputs of the op that uses them.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -23,12 +27,13 @@ import numpy
 
 from . import backend
 from .context import Scope
-from .edges import OUTPUT, Joint
+from .edges import OUTPUT, kept_by_rules
 from .errors import GraphError
 from .node import Handle, Node, location
 from .op import Op
 
 Plain = Any  # None, a number, a string, or a tuple of these
+Places = tuple[tuple[str, "int | None"], ...]
 
 
 class Source(NamedTuple):
@@ -62,8 +67,7 @@ class GraphNode:
         params: the op's parameters as plain data, without those at their defaults.
         shapes, dtypes: of the outputs: one, unless the op has several.
         name: the name given to the tensor.
-        scope: path of the place in the model, ``decoder.lstm/t=7``, or ``""``.
-        places: the same in pieces, outermost first: pairs of a name and a time step (or ``None``).
+        places: where in the model it is, outermost first: pairs of a name and a time step (or ``None``).
         where: ``file.py:12``, the user's line; ``""`` for leaves and constants.
         requires_grad: whether a gradient flows to it.
         uses: how many inputs of ops in this graph it feeds.
@@ -80,8 +84,7 @@ class GraphNode:
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[str, ...]
     name: str | None
-    scope: str
-    places: tuple[tuple[str, int | None], ...]
+    places: Places
     where: str
     requires_grad: bool
     uses: int
@@ -99,6 +102,14 @@ class GraphNode:
         """Element type of the output; of the first, if there are several."""
         return self.dtypes[0]
 
+    @property
+    def scope(self) -> str:
+        """Path of the place in the model, ``decoder.lstm/t=7``, or ``""``."""
+        scope: Scope | None = None
+        for name, step in self.places:
+            scope = Scope(scope, name, step)
+        return "" if scope is None else str(scope)
+
     def call(self) -> str:
         """The node as one would write it: ``mul(%1, 0.5)``, ``leaf "W"``."""
         if self.op is None:
@@ -109,19 +120,27 @@ class GraphNode:
         return f'{call} "{_one_line(self.name)}"' if self.name else call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Graph:
     """A graph as plain data. Made by :func:`graph`.
 
     Attributes:
         nodes: in topological order; ``nodes[i].id == i``.
-        edges: sorted by target and operand.
         outputs: the tensors that the graph was asked for.
     """
 
     nodes: tuple[GraphNode, ...]
-    edges: tuple[Edge, ...]
     outputs: tuple[Source, ...]
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """All inputs of ops that other nodes gave, sorted by target and operand."""
+        return tuple([
+            Edge(x.node, node.id, position, x.output)
+            for node in self.nodes
+            for position, x in enumerate(node.inputs)
+            if isinstance(x, Source)
+        ])
 
     def __iter__(self) -> Iterator[GraphNode]:
         return iter(self.nodes)
@@ -210,18 +229,26 @@ def graph(y: Any, *, grads: bool = False) -> Graph:
     <graph: 2 ops, 1 leaf; depth 2>
     """
     roots = [_root(x) for x in ([y] if isinstance(y, Handle) else _several(y))]
-    ids = numbered(roots)
-    operands = {node: tuple(_operand(x, ids) for x in node.inputs) for node in ids}
-    uses = Counter(x.node for inputs in operands.values() for x in inputs if isinstance(x, Source))
-    reader = _Reader(grads)
-    nodes = tuple(reader.read(node, i, operands[node], uses[i]) for node, i in ids.items())
-    edges = tuple(
-        Edge(x.node, node.id, position, x.output)
-        for node in nodes
-        for position, x in enumerate(node.inputs)
-        if isinstance(x, Source)
-    )
-    return Graph(nodes, edges, tuple(_operand(root, ids) for root in roots))
+    with uncollected():
+        ids = numbered(roots)
+        sources = {node: Source(i) for node, i in ids.items()}
+        operands = [tuple([_operand(x, sources) for x in node.inputs]) for node in ids]
+        uses = Counter([x.node for inputs in operands for x in inputs if x.__class__ is Source])
+        reader = _Reader(grads)
+        nodes = tuple([reader.read(node, i, operands[i], uses[i]) for node, i in ids.items()])
+        return Graph(nodes, tuple([_operand(root, sources) for root in roots]))
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the garbage collector: it would go again and again through all that is being made, for twice the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _several(y: Any) -> list[Any]:
@@ -253,58 +280,65 @@ def numbered(roots: Iterable[Node]) -> dict[Node, int]:
                 seen.add(source)
                 stack.append(source)
     shown = [node for node in seen if node.op is not OUTPUT]
-    return {node: i for i, node in enumerate(sorted(shown, key=lambda node: node.seq))}
+    return {node: i for i, node in enumerate(sorted(shown, key=attrgetter("seq")))}
 
 
-def _operand(x: Any, ids: Mapping[Node, int]) -> Any:
+def _operand(x: Any, sources: Mapping[Node, Source]) -> Any:
     """An input in terms of the graph's numbers; the node of one output of several is replaced by its op's."""
     if not isinstance(x, Node):
         return _plain(x)
     if x.op is OUTPUT:
-        return Source(ids[x.inputs[0]], x.params["index"])
-    return Source(ids[x])
+        return Source(sources[x.inputs[0]].node, x.params["index"])
+    return sources[x]
 
 
 class _Reader:
-    """Copies nodes into :class:`GraphNode` records; remembers what it met, because lines, scopes and dtypes repeat."""
+    """Copies nodes into :class:`GraphNode` records; remembers what it met, because most of a node others have too."""
 
     def __init__(self, grads: bool) -> None:
         self.grads = grads
         self.lines: dict[tuple[CodeType | None, int], str] = {(None, -1): ""}
-        self.scopes: dict[Scope | None, tuple[str, tuple[tuple[str, int | None], ...]]] = {}
+        self.places: dict[Scope | None, Places] = {None: ()}
+        self.outputs: dict[tuple[Any, Any], tuple[tuple[tuple[int, ...], ...], tuple[str, ...], int]] = {}
         self.defaults: dict[Op, dict[str, Plain]] = {}
-        self.names: dict[Any, str] = {}
+        self.arrays: dict[type, bool] = {}  # whether values of a type are arrays
         self.kept: dict[int, Any] = {}  # arrays by address: held here, so that no address comes twice
 
     def read(self, node: Node, number: int, inputs: tuple[Any, ...], uses: int) -> GraphNode:
-        op = node.op
-        several = op is not None and op.outputs
-        shapes = tuple(tuple(shape) for shape in node.shape) if several else (tuple(node.shape),)
-        dtypes = tuple(node.dtype) if several else (node.dtype,)
-        if (told := self.scopes.get(node.scope)) is None and node.scope is not None:
-            told = (str(node.scope), tuple([(place.name, place.step) for place in node.scope.chain()]))
-            self.scopes[node.scope] = told
-        scope, places = told or ("", ())
+        op, extra = node.op, node.extra
+        if (outputs := self.outputs.get((node.shape, node.dtype))) is None:
+            outputs = self.outputs[node.shape, node.dtype] = _outputs(node)
+        if (places := self.places.get(node.scope)) is None:
+            places = self._places(node.scope)
         if (line := self.lines.get(key := (node.code, node.lasti))) is None:
             line = self.lines[key] = location(*key)
         return GraphNode(
-            id=number,
-            kind="op" if op is not None else "leaf" if node.requires_grad else "constant",
-            op=op.name if op is not None else None,
-            inputs=inputs,
-            params=self._params(op, node.params) if op is not None and node.params is not op.defaults else {},
-            shapes=shapes,
-            dtypes=tuple([self.names.get(dtype) or self.names.setdefault(dtype, str(dtype)) for dtype in dtypes]),
-            name=node.name,
-            scope=scope,
-            places=places,
-            where=line,
-            requires_grad=node.requires_grad,
-            uses=uses,
-            bytes=sum(math.prod(shape) * dtype.itemsize for shape, dtype in zip(shapes, dtypes, strict=True)),
-            saved=self._new_bytes(node.edges),
-            grad_norm=_norm(node.grad) if self.grads and node.grad is not None else None,
+            number,
+            "op" if op is not None else "leaf" if node.requires_grad else "constant",
+            op.name if op is not None else None,
+            inputs,
+            self._params(op, node.params) if op is not None and node.params and node.params is not op.defaults else {},
+            outputs[0],
+            outputs[1],
+            extra.name if extra is not None else None,
+            places,
+            line,
+            op is not None or node.requires_grad,
+            uses,
+            outputs[2],
+            self._new_bytes(node.edges) if node.edges else 0,
+            _norm(extra.grad) if self.grads and extra is not None and extra.grad is not None else None,
         )
+
+    def _places(self, scope: Scope | None) -> Places:
+        new = []
+        while scope is not None and scope not in self.places:
+            new.append(scope)
+            scope = scope.parent
+        places = self.places[scope]
+        for inner in reversed(new):
+            places = self.places[inner] = (*places, (inner.name, inner.step))
+        return places
 
     def _params(self, op: Op, params: dict[str, Any]) -> dict[str, Plain]:
         if op not in self.defaults:
@@ -313,21 +347,40 @@ class _Reader:
         plain = {name: _plain(value) for name, value in params.items()}
         return {name: value for name, value in plain.items() if name not in defaults or value != defaults[name]}
 
-    def _new_bytes(self, kept: Any) -> int:
-        """Bytes of the arrays in what an edge keeps, as far as they were not met before."""
-        if isinstance(kept, (tuple, list)):
-            return sum(map(self._new_bytes, kept))
-        if isinstance(kept, Joint):
-            return self._new_bytes(kept.kept)
-        if not hasattr(kept, "nbytes") or not backend.is_array(kept):
-            return 0
-        owner = kept
-        while backend.is_array(getattr(owner, "base", None)):
-            owner = owner.base
-        if id(owner) in self.kept:
-            return 0
-        self.kept[id(owner)] = owner
-        return int(owner.nbytes)
+    def _new_bytes(self, edges: Any) -> int:
+        """Bytes of the arrays that the rules of edges keep, as far as they were not met before."""
+        total, arrays, met = 0, self.arrays, self.kept
+        todo: list[Any] = [value for _, kept in kept_by_rules(edges) for value in kept]
+        while todo:
+            value = todo.pop()
+            if id(value) in met:
+                continue
+            if isinstance(value, (tuple, list)):
+                todo += value
+            elif arrays.get(value.__class__) or self._is_array(value):
+                owner = value
+                while (base := getattr(owner, "base", None)) is not None and self._is_array(base):
+                    owner = base
+                if id(owner) not in met:
+                    met[id(owner)] = owner
+                    total += int(owner.nbytes)
+                met[id(value)] = value
+        return total
+
+    def _is_array(self, value: Any) -> bool:
+        known = self.arrays.get(value.__class__)
+        if known is None:
+            known = self.arrays[value.__class__] = backend.is_array(value) and hasattr(value, "nbytes")
+        return known
+
+
+def _outputs(node: Node) -> tuple[tuple[tuple[int, ...], ...], tuple[str, ...], int]:
+    """Shapes, element types and bytes of what a node gives."""
+    several = node.op is not None and node.op.outputs
+    shapes = tuple([tuple(shape) for shape in node.shape]) if several else (tuple(node.shape),)
+    dtypes = tuple(node.dtype) if several else (node.dtype,)
+    size = sum(math.prod(shape) * dtype.itemsize for shape, dtype in zip(shapes, dtypes, strict=True))
+    return shapes, tuple([str(dtype) for dtype in dtypes]), size
 
 
 def _norm(gradient: Handle) -> float:

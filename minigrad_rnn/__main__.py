@@ -7,20 +7,26 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import minigrad as mg
 
 from . import demo
+from .draw import models
+from .draw.drawing import VIEWS
 
 Number = TypeVar("Number", int, float)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0 done, 1 failed with one line on stderr, 130 stopped by Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    """Run a command; returns the exit code: 0 done, 1 failed with a message on stderr, 130 stopped by Ctrl-C."""
+    options = vars(_parser().parse_args(arguments))
+    command, stopped = options.pop("command"), False
     try:
-        stopped = demo.run(demo.Options(**{k: v for k, v in vars(options).items() if k != "command"}))
+        if command == "demo":
+            stopped = demo.run(demo.Options(**options))
+        else:
+            print(f"written to {models.run(models.Options(**options))}")
     except mg.MinigradError as error:
         print(f"minigrad-rnn: {error}", file=sys.stderr)
         return 1
@@ -28,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"minigrad-rnn: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("minigrad-rnn: stopped before anything was learned", file=sys.stderr)
+        done = "learned" if command == "demo" else "drawn"
+        print(f"minigrad-rnn: stopped before anything was {done}", file=sys.stderr)
         return 130
     return 130 if stopped else 0
 
@@ -36,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="minigrad-rnn", description="Recurrent networks on minigrad.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_draw(commands)
+    return parser
+
+
+def _add_demo(commands: Any) -> None:
     command = commands.add_parser(
         "demo",
         help="train a character language model for a minute, measure it, sample from it, draw it",
@@ -73,7 +86,31 @@ def _parser() -> argparse.ArgumentParser:
                          help="characters to write")
     writing.add_argument("--temperature", type=_not_negative(float), metavar="X", default=defaults.temperature,
                          help="below 1 safer, above 1 wilder, 0 always the likeliest character")
-    return parser
+
+
+def _add_draw(commands: Any) -> None:
+    command = commands.add_parser(
+        "draw",
+        help="draw a network, unrolled or folded, a cell of it, or how its gradient flows",
+        description="Run a network for some steps and draw what it does.",
+        epilog="minigrad-rnn draw lstm --view cell; minigrad-rnn draw minigrad-demo --view flow --steps 48",
+    )
+    defaults = models.Options("")
+    built_in = ", ".join(models.KINDS)
+    command.add_argument("model", metavar="MODEL", help=f"a built-in network ({built_in}), a file of weights that the"
+                         " demo saved, or the folder it left")
+    command.add_argument("--view", choices=VIEWS, default=defaults.view, help="both: folded beside unrolled; cell: the"
+                         " ops inside; flow: the gradient of the last step's loss at each step (default: %(default)s)")
+    command.add_argument("--steps", type=_positive(int), default=defaults.steps, metavar="N", help="how many steps to"
+                         " run; from 13 on, those in the middle are drawn as a strip (default: %(default)s)")
+    command.add_argument("--out", type=Path, metavar="FILE", help="the picture: .svg, .png, .pdf or .dot (default:"
+                         " MODEL-VIEW.svg in this folder)")
+    command.add_argument("--layer", metavar="PLACE", help="whose cell to draw, such as layer1 (default: the first)")
+    sizes = command.add_argument_group("the built-in networks")
+    sizes.add_argument("--hidden", type=_positive(int), metavar="N", help=f"features of the state (default:"
+                       f" {models.HIDDEN})")
+    sizes.add_argument("--layers", type=_positive(int), metavar="N", help="layers stacked (default: 1)")
+    sizes.add_argument("--bidirectional", action="store_true", default=None, help="a second direction, from the end")
 
 
 def _positive(kind: type[Number]) -> Callable[[str], Number]:

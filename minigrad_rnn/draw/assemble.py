@@ -44,7 +44,8 @@ class _Assembly:
                 continue
             if (above.kind, above.path, above.timed) == (key.kind, key.path, key.timed):
                 del self.reader.made[key]
-                self.reader.made[above].ops.update(made.ops)
+                ops = self.reader.made[above].ops
+                ops.update({step: ops.get(step, 0) + n for step, n in made.ops.items()})
                 self.reader.made[above].weights.update(made.weights)
                 self._move_links(("row", key), ("row", above))
 
@@ -205,7 +206,7 @@ class _Assembly:
         last = self.graph.nodes[made.nodes[steps[-1]] if steps else made.nodes[None]]
         span = self.reader.spans[last.id]
         shape = last.shape if span is None or span.axis is None else _without(last.shape, span.axis)
-        ops = made.ops[steps[-1]] if key.kind != "whole" and steps else made.ops[None]
+        ops = made.ops.get(steps[-1] if key.kind != "whole" and steps else None, 0)
         named = place.rsplit(".", 1)[-1] if key.path and key.kind != "state" else title(last)
         called = (
             title(last)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import minigrad as mg
 from minigrad.draw import Drawing
 from minigrad.draw.diagram import Diagram
 from minigrad.draw.sheet import Point, Sheet
-from minigrad.graph import Graph
+from minigrad.graph import Graph, uncollected
 
 from .. import kernels
 from ..inspect import StepFlow, gradient_flow
@@ -76,7 +74,7 @@ def draw(
         raise mg.GraphError(f'draw: color_by is "gradient", for the view "unrolled"; not {color_by!r} for {view!r}')
     if steps < 1:
         raise mg.GraphError(f"draw: steps is how many steps to draw in full, from 1, not {steps}")
-    with _uncollected():
+    with uncollected():
         if view == "flow":
             sheet: Sheet | Diagram = flow_sheet(_flows(y), steps)
         elif view == "cell":
@@ -93,18 +91,6 @@ def draw(
             " each layer once; max_shapes=None draws it all the same"
         )
     return Drawing(sheet, timeout)
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the garbage collector: it would go again and again through all that is being made, for twice the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def graph_of(y: Any) -> Graph:

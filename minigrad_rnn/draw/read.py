@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -40,10 +39,12 @@ class Made:
     """A row in the making: for each step (``None``: outside of time) the last node, and how many there are."""
 
     nodes: dict[int | None, int] = field(default_factory=dict)
-    ops: Counter[int | None] = field(default_factory=Counter)
+    ops: dict[int | None, int] = field(default_factory=dict)
     parts: dict[str, int] = field(default_factory=dict)  # name of a part of the state -> a node
     weights: dict[int, None] = field(default_factory=dict)
     ran: list[int] = field(default_factory=list)  # the steps in the order in which they ran
+    met: list[tuple[Path, str | None]] = field(default_factory=list)  # the ops so far of the step that is being read
+    same: dict[tuple[str, int, int | None], Shares] = field(default_factory=dict)
 
 
 @dataclass
@@ -87,8 +88,7 @@ class Reader:
         self.loose: list[Loose] = []
         self.carried: dict[Key, dict[Signature, str]] = {}  # which operand is which part of the state before
         self.shares: list[Shares] = []
-        self._same: dict[tuple[Key, str, int, int | None], Shares] = {}
-        self._count: dict[Key, Counter[tuple[Path, str | None]]] = {}  # of the step that is being read
+        self._behind: dict[int, list[int]] = {}
         for node in graph:
             self.shares.append(self._read(node))
 
@@ -99,23 +99,31 @@ class Reader:
         if key is None:
             return self._moved(node)
         made, step = self._note(node, key)
-        keys, weights, carrying = self.keys, list[int](), False
-        sources = [(operand, x) for operand, x in enumerate(node.inputs) if isinstance(x, Source)]
-        for _, x in sources:
-            if keys[x.node] is None:
+        keys, spots, carrying = self.keys, self.spots, False
+        weights: list[int] = []
+        for x in node.inputs:
+            if x.__class__ is Source and keys[x.node] is None:
                 weights += self._weights_behind(x.node)
-        for operand, x in sources:
-            if keys[x.node] != key or not self._one_box(node.id, x.node):
+        for operand, x in enumerate(node.inputs):
+            if x.__class__ is not Source or not (shares := self.shares[x.node]):
+                continue
+            origins = shares[0][1]
+            if len(shares) == len(origins) == 1 and step is not None:
+                (origin,) = origins
+                if origin.step == step and origin.row == key:
+                    continue  # it comes from inside the box
+            there = None if step is None else spots[x.node]
+            if keys[x.node] != key or (there is not None and there.step != step):
                 carrying = self._arrive(node, key, x, operand, weights) or carrying
-        if not carrying:
+        if weights and not carrying:
             made.weights.update(dict.fromkeys(weights))
-        part = self._part(node, key) if key.kind == "state" else ""
-        if part:
+        part = ""
+        if (node.name or node.op == "where") and key.kind == "state" and (part := self._part(node, key)):
             made.parts.setdefault(part, node.id)
-        same = (key, part, _width(node), step)
-        if same not in self._same:
-            self._same[same] = ((_width(node), (Origin(key, part, (), step),)),)
-        return self._same[same]
+        width = _width(node)
+        if (own := made.same.get((part, width, step))) is None:
+            own = made.same[part, width, step] = ((width, (Origin(key, part, (), step),)),)
+        return own
 
     def _part(self, node: GraphNode, key: Key) -> str:
         """The name of a state; where rows without an element keep theirs, it is the same part all the same."""
@@ -128,28 +136,28 @@ class Reader:
 
     def _note(self, node: GraphNode, key: Key) -> tuple[Made, int | None]:
         """Enter a node into its row."""
-        made = self.made.setdefault(key, Made())
+        if (made := self.made.get(key)) is None:
+            made = self.made[key] = Made()
         spot, span = self.spots[node.id], self.spans[node.id]
         if spot is None:
             for step in (None,) if span is None else span.steps:
                 made.nodes[step] = node.id
-            made.ops[None] += 1
+            made.ops[None] = made.ops.get(None, 0) + 1
             return made, None
-        if spot.step not in made.nodes:
-            made.ran.append(spot.step)
-            self._count[key] = Counter()
-        made.nodes[spot.step] = node.id
-        made.ops[spot.step] += 1
-        self._count[key][spot.inner, node.op] += 1
-        return made, spot.step
-
-    def _one_box(self, a: int, b: int) -> bool:
-        here, there = self.spots[a], self.spots[b]
-        return here is None or there is None or here.step == there.step
+        step = spot.step
+        if step not in made.nodes:
+            made.ran.append(step)
+            made.met.clear()
+        made.nodes[step] = node.id
+        made.ops[step] = made.ops.get(step, 0) + 1
+        made.met.append((spot.inner, node.op))
+        return made, step
 
     def _weights_behind(self, number: int) -> list[int]:
         """The parameter that a node is, or those of which it is made by moving elements."""
-        todo, found = [number], list[int]()
+        if number in self._behind:
+            return self._behind[number]
+        todo, found = [number], self._behind.setdefault(number, [])
         while todo:
             node = self.graph.nodes[todo.pop()]
             if node.kind == "leaf" and node.id not in self.data:
@@ -217,13 +225,14 @@ class Reader:
                 continue
             if tails is None:
                 tails = tuple(self.made[origin.row].nodes)  # type: ignore[index, arg-type]
-            self._link(origin, key, tails, heads, every, self._signature(node, key, operand) if spot else None)
+            second = spot is not None and origin.row == key and self.made[key].ran[1:] == [spot.step]
+            self._link(origin, key, tails, heads, every, self._signature(node, key, operand) if second else None)
         return arrived
 
     def _signature(self, node: GraphNode, key: Key, operand: int) -> Signature:
         spot = self.spots[node.id]
         inner = spot.inner if spot is not None else ()
-        return inner, node.op, self._count[key][inner, node.op], operand
+        return inner, node.op, self.made[key].met.count((inner, node.op)), operand
 
     def _link(
         self,
@@ -239,15 +248,20 @@ class Reader:
             if len(tails) == len(heads)
             else [(tail, head) for tail in tails for head in heads]
         )
-        same = self.clock(origin.row) == self.clock(key)
-        for tail, head in pairs:
-            if origin.row == key and tail == head:
+        inside = origin.row == key
+        same = inside or self.clock(origin.row) == self.clock(key)
+        for pair in pairs:
+            tail, head = pair
+            if inside and tail == head:
                 continue
             lag = head - tail if same and tail is not None and head is not None else None
-            arrows = self.arrows.setdefault((origin.row, key, origin.part, lag), Arrows())
-            arrows.pairs[tail, head] = None
-            arrows.weights.update(dict.fromkeys(weights))
-            if origin.row == key and signature is not None and self.made[key].ran[1:] == [head]:
+            name = (origin.row, key, origin.part, lag)
+            if (arrows := self.arrows.get(name)) is None:
+                arrows = self.arrows[name] = Arrows()
+            arrows.pairs[pair] = None
+            for weight in weights:
+                arrows.weights[weight] = None
+            if signature is not None:
                 self.carried.setdefault(key, {})[signature] = origin.part
 
     def clock(self, row: Key | int) -> int:
@@ -262,7 +276,8 @@ class Reader:
 
 
 def _width(node: GraphNode) -> int:
-    return node.shape[-1] if node.shape else 1
+    shape = node.shapes[0]
+    return shape[-1] if shape else 1
 
 
 def _last_slice(node: GraphNode) -> slice | None:

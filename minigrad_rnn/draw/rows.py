@@ -17,6 +17,9 @@ MOVES = frozenset({
 })  # fmt: skip
 
 
+MASKING = frozenset({"mul", "where"})
+
+
 class Key(NamedTuple):
     """What tells rows apart. ``kind`` is ``"state"``, ``"beside"`` (in a step, but no cell) or ``"whole"``."""
 
@@ -38,20 +41,26 @@ def rows(
     cells = _Cells(graph, loops, spots, reaches)
     layers = {loop.place for loop in loops if loop.is_layer}
     depths = _Depths(loops, spots)
-    for node in graph:
-        spot = spots[node.id]
+    for number, node in enumerate(graph.nodes):
+        spot = spots[number]
         key = None
+        op = node.op
         moved = (
-            node.kind != "op" or _moves(node, spot is not None, spans[node.id]) or _masks(graph, node, spots, layers)
+            op is None
+            or (op in MOVES and (op != "concat" or _aligned(node, spot is not None, spans[number])))
+            or (op in MASKING and _masks(graph, node, spots, layers))
         )
-        if not moved:
+        if not moved and spot is not None:
+            key = cells.key_of(node, spot)
+        elif not moved:
             path = tuple([name for name, _ in node.places if name])
-            if spot is not None:
-                key = cells.key_of(node, spot)
-            elif not _absorbed(path, layers):
-                key = Key("whole", -1, path, 0, spans[node.id] is not None)
-        keys[node.id] = depths.enter(node, key)
+            if not _absorbed(path, layers):
+                key = Key("whole", -1, path, 0, spans[number] is not None)
+        keys[number] = depths.enter(node, key)
     return keys
+
+
+_CELL: tuple[Key | None, int] = (None, 0)  # inside a step, what is before a cell does not count
 
 
 class _Depths:
@@ -67,12 +76,13 @@ class _Depths:
 
     def enter(self, node: GraphNode, key: Key | None) -> Key | None:
         """The key with its depth, for what is no cell."""
-        spot = self.spots[node.id]
+        spots, number = self.spots, node.id
+        spot = spots[number]
         if spot is not None and key is not None and key.kind == "state":
             for x in node.inputs:
-                if isinstance(x, Source) and self.spots[x.node] is None and x.node in self.known:
+                if x.__class__ is Source and spots[x.node] is None and x.node in self.known:
                     self.loops[spot.loop] = max(self.loops[spot.loop], self.known[x.node][1] + 1)
-            self.known[node.id] = (None, 0)
+            self.known[number] = _CELL
             return key
         below = [found for x in node.inputs if isinstance(x, Source) and (found := self._below(x.node, spot))]
         depth = max([d + (key is not None and other != key) for other, d in below], default=0)
@@ -89,20 +99,20 @@ class _Depths:
         return self.known.get(number) if (there.loop, there.step) == (here.loop, here.step) else None
 
 
-def _moves(node: GraphNode, in_step: bool, span: Span | None) -> bool:
-    """Whether it only moves elements. Two sequences side by side are worth a box: two directions that become one."""
-    if node.op == "concat" and not in_step and span is not None and span.axis is not None:
-        sources = {x.node for x in node.inputs if isinstance(x, Source)}
-        dim = node.params.get("dim", 0)
-        return len(sources) == 1 or (dim + len(node.shape) if dim < 0 else dim) == span.axis
-    return node.op in MOVES
+def _aligned(node: GraphNode, in_step: bool, span: Span | None) -> bool:
+    """Whether a concat only moves elements. Two sequences side by side are worth a box: two directions, made one."""
+    if in_step or span is None or span.axis is None:
+        return True
+    sources = {x.node for x in node.inputs if isinstance(x, Source)}
+    dim = node.params.get("dim", 0)
+    return len(sources) == 1 or (dim + len(node.shape) if dim < 0 else dim) == span.axis
 
 
 def _masks(graph: Graph, node: GraphNode, spots: list[Spot | None], layers: set[Path]) -> bool:
     """Whether it is a mask on a weight, on what comes from the step before, or on what a layer puts out."""
     sources = [x for x in node.inputs if isinstance(x, Source)]
     kinds = [graph.nodes[x.node].kind for x in sources]
-    if node.op not in {"mul", "where"} or len(sources) != 2 or "constant" not in kinds:
+    if len(sources) != 2 or "constant" not in kinds:
         return False
     other = sources[1 - kinds.index("constant")].node
     here, there = spots[node.id], spots[other]
@@ -126,22 +136,23 @@ class _Cells:
         carried: dict[int, set[str]] = {}
         named: dict[int, set[str]] = {}
         for node in graph:
-            spot = spots[node.id]
-            if spot is not None and node.name:
+            if node.name and (spot := spots[node.id]) is not None:
                 (carried if reaches[node.id] else named).setdefault(spot.loop, set()).add(node.name)
         self.names = {**named, **carried}  # a single step carries nothing: what has a name must be the state
-        self.carries = _carries(graph, spots)
+        unnamed = any(loop not in self.names for loop in range(len(loops)))
+        self.carries = _carries(graph, spots) if unnamed else set()
         self.level = self._levels(graph, spots)
         self.feeds: list[Path | None] = [None] * len(graph)
         self.from_state = [False] * len(graph)
         self.prefix: dict[tuple[int, Path], Path] = {}
+        self._known: dict[tuple[object, ...], Key] = {}
         self._trace(graph, spots)
 
     def _levels(self, graph: Graph, spots: list[Spot | None]) -> dict[int, int]:
         """For each loop how many names inside its steps it takes to tell its cells apart: 0 if there is one."""
         met: dict[int, dict[tuple[int, str], list[Path]]] = {}
         for node in graph:
-            if (spot := spots[node.id]) is not None and self.is_state(node, spot) and node.name:
+            if node.name and (spot := spots[node.id]) is not None and self.is_state(node, spot):
                 met.setdefault(spot.loop, {}).setdefault((spot.step, node.name), []).append(spot.inner)
         levels = {}
         for loop, groups in met.items():
@@ -158,27 +169,38 @@ class _Cells:
         return self.reaches[node.id] or (spot.loop, spot.inner, node.op, node.shape) in self.carries
 
     def _trace(self, graph: Graph, spots: list[Spot | None]) -> None:
-        for node in reversed(graph.nodes):
-            here = spots[node.id]
+        feeds, from_state = self.feeds, self.from_state
+        for number in range(len(spots) - 1, -1, -1):
+            here = spots[number]
             if here is None:
                 continue
+            node = graph.nodes[number]
             if self.is_state(node, here):
-                unit = self.feeds[node.id] = here.inner[: self.level.get(here.loop, 0)]
+                unit = feeds[number] = here.inner[: self.level.get(here.loop, 0)]
                 known = self.prefix.get((here.loop, unit))
-                self.prefix[here.loop, unit] = here.inner if known is None else _common(known, here.inner)
-            for x in node.inputs if self.feeds[node.id] is not None else ():
-                there = spots[x.node] if isinstance(x, Source) else None
-                if there is not None and (there.loop, there.step) == (here.loop, here.step):
-                    self.feeds[x.node] = self.feeds[node.id]
-        for node in graph:
-            if (here := spots[node.id]) is not None:
-                self.from_state[node.id] = any(
-                    there.step != here.step or self.from_state[x.node]
-                    for x in node.inputs
-                    if isinstance(x, Source) and (there := spots[x.node]) is not None and there.loop == here.loop
-                )
+                if known != here.inner:
+                    self.prefix[here.loop, unit] = here.inner if known is None else _common(known, here.inner)
+            for x in node.inputs if feeds[number] is not None else ():
+                there = spots[x.node] if x.__class__ is Source else None
+                if there is not None and there.step == here.step and there.loop == here.loop:
+                    feeds[x.node] = feeds[number]
+        for number, here in enumerate(spots):
+            if here is None:
+                continue
+            for x in graph.nodes[number].inputs:
+                there = spots[x.node] if x.__class__ is Source else None
+                if there is not None and there.loop == here.loop and (there.step != here.step or from_state[x.node]):
+                    from_state[number] = True
+                    break
 
     def key_of(self, node: GraphNode, spot: Spot) -> Key:
+        number = node.id
+        told = (spot.loop, spot.inner, self.feeds[number], self.from_state[number], node.op == "where" and number)
+        if (key := self._known.get(told)) is None:
+            key = self._known[told] = self._key(node, spot)
+        return key
+
+    def _key(self, node: GraphNode, spot: Spot) -> Key:
         loop, layer = spot.loop, self.layers[spot.loop]
         unit = self.feeds[node.id]
         inside = spot.inner[: self.level.get(loop, 0)]

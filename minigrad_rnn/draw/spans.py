@@ -62,11 +62,14 @@ def spans(
     """
     found: list[Span | None] = [None] * len(graph)
     clocks, turned = Clocks(loops), set[int]()
-    for node in graph:
-        if (spot := spots[node.id]) is not None:
-            found[node.id] = Span(None, (spot.step,), spot.loop)
+    single: dict[tuple[int, int], Span] = {}
+    for number, spot in enumerate(spots):
+        if spot is not None and (span := single.get((spot.loop, spot.step))) is None:
+            span = single[spot.loop, spot.step] = Span(None, (spot.step,), spot.loop)
+        found[number] = None if spot is None else span
     for node in reversed(graph.nodes):
-        _back(graph, node, found, clocks, spots, falling)
+        if found[node.id] is not None:
+            _back(graph, node, found, clocks, spots, falling)
     for node in graph:
         if node.kind == "op" and spots[node.id] is None:
             after, before = _forth(graph, node, found), found[node.id]
@@ -74,7 +77,7 @@ def spans(
             for other in (before, *others) if after is not None else ():
                 _compare(after, other, before, clocks, turned)
             found[node.id] = after or before
-    for a, b in _met(graph, spots):
+    for a, b in _met(graph, spots) if len(loops) > 1 else ():
         clocks.join(a, b)
     return found, clocks, turned
 

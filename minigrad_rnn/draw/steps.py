@@ -32,33 +32,48 @@ class Loop(NamedTuple):
 
 def locate(graph: Graph) -> tuple[list[Loop], list[Spot | None]]:
     """The loops over time, and the spot of each node: ``None`` if it is in no step."""
-    told = {places: _taken_apart(places, level) for places, level in _levels({n.places for n in graph}).items()}
-    loops: dict[tuple[Path, int], int] = {}
     runs: dict[Path, _Run] = {}
+    told = _told(graph, runs)
+    loops: dict[tuple[Path, int], int] = {}
     spots: list[Spot | None] = []
-    known: dict[tuple[Places, int], Spot] = {}
+    known: dict[tuple[int, int], Spot] = {}
     for node in graph:
-        apart = told.get(node.places) if node.kind == "op" else None
+        apart = told.get(id(node.places)) if node.kind == "op" else None
         if apart is None:
             spots.append(None)
             if node.kind == "op" and (run := runs.get(tuple([name for name, _ in node.places if name]))) is not None:
                 run.ended = True
             continue
-        place, step, inner = apart
-        call = runs.setdefault(place, _Run()).call_of(step)
-        spot = known.get((node.places, call))
+        run, place, step, inner = apart
+        call = run.call_of(step)
+        spot = known.get((id(node.places), call))
         if spot is None:
-            spot = known[node.places, call] = Spot(loops.setdefault((place, call), len(loops)), step, inner)
+            spot = known[id(node.places), call] = Spot(loops.setdefault((place, call), len(loops)), step, inner)
         spots.append(spot)
     streams = {place for place, run in runs.items() if run.is_stream}
     names = [Loop(*key) for key in loops]
     return (names, spots) if not streams else _streamed(names, spots, streams)
 
 
+def _told(graph: Graph, runs: dict[Path, _Run]) -> dict[int, tuple[_Run, Path, int, Path]]:
+    """What each place says, by the identity of its tuple, which the nodes there share: quicker than its hash.
+
+    ``runs`` gets the run of every place around a step.
+    """
+    places = {id(node.places): node.places for node in graph}
+    told = {}
+    for number, level in _levels(places).items():
+        around, step, inner = _taken_apart(places[number], level)
+        if (run := runs.get(around)) is None:
+            run = runs[around] = _Run()
+        told[number] = run, around, step, inner
+    return told
+
+
 def _taken_apart(places: Places, level: int) -> tuple[Path, int, Path]:
     """What is around the time step, the step, and what is inside."""
-    around, inner = (tuple([name for name, _ in some if name]) for some in (places[: level + 1], places[level + 1 :]))
-    return around, places[level][1] or 0, inner
+    around = tuple([name for name, _ in places[: level + 1] if name])
+    return around, places[level][1] or 0, tuple([name for name, _ in places[level + 1 :] if name])
 
 
 class _Run:
@@ -84,25 +99,26 @@ class _Run:
         return self.call > 0 and self.longest == 1
 
 
-def _levels(all_places: set[Places]) -> dict[Places, int]:
+def _levels(all_places: dict[int, Places]) -> dict[int, int]:
     """Which level of each place is the time step: the outermost whose number changes, else the innermost.
 
     A loop around the network, such as one over epochs, of which the graph has a single pass, does not count.
     """
     seen: dict[tuple[object, ...], set[int]] = {}
-    for places in all_places:
+    stepped: dict[int, list[tuple[int, tuple[object, ...]]]] = {}
+    for number, places in all_places.items():
         for i, (name, step) in enumerate(places):
             if step is not None:
-                seen.setdefault((*places[:i], name), set()).add(step)
+                key = (*places[:i], name)
+                seen.setdefault(key, set()).add(step)
+                stepped.setdefault(number, []).append((i, key))
     around = {key[:i] for key in seen for i in range(1, len(key))}
     outer = {(*key[:-1], key[-1][0]) for key in around if isinstance(key[-1], tuple) and key[-1][1] is not None}
     levels = {}
-    for places in all_places:
-        stepped = [i for i, (_, step) in enumerate(places) if step is not None]
-        moving = [i for i in stepped if len(seen[(*places[:i], places[i][0])]) > 1]
-        inmost = [i for i in stepped if (*places[:i], places[i][0]) not in outer]
-        if moving or inmost:
-            levels[places] = (moving or inmost)[0]
+    for number, keys in stepped.items():
+        fitting = [i for i, key in keys if len(seen[key]) > 1] or [i for i, key in keys if key not in outer]
+        if fitting:
+            levels[number] = fitting[0]
     return levels
 
 

@@ -1,3 +1,4 @@
+import gc
 import re
 from pathlib import Path
 
@@ -282,3 +283,45 @@ def test_what_is_too_long_is_cut():
 def test_outputs_of_several_shapes():
     a, _ = mg.ones(2, 5, requires_grad=True).split([2, 3], dim=1)
     assert texts(boxes(a * 1)["n1"])[-1] == "2×2, 2×3"
+
+
+# ---- graph data of large graphs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(enabled):
+    was = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        mg.graph(expression())
+        assert gc.isenabled() is enabled
+        broken = expression()
+        broken._node.shape = None
+        with pytest.raises(TypeError):
+            mg.graph(broken)
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was else gc.disable)()
+
+
+def test_an_array_that_several_rules_keep_whole_and_as_views_counts_once():
+    x = mg.ones(3, requires_grad=True)
+    y = x.exp()
+    a, b = y * y, y.reshape(1, 3) * 2.0 * y
+    assert sum(node.saved for node in mg.graph([a, b])) == mg.graph([a, b]).stats()["saved_bytes"] == 3 * 4 * 2
+
+
+def test_places_are_told_in_pieces_and_as_a_path():
+    with mg.scope("decoder"), mg.scope("lstm", step=7), mg.scope("gate"):
+        y = mg.ones(1, requires_grad=True).exp()
+    node = mg.graph(y).nodes[-1]
+    assert node.places == (("decoder", None), ("lstm", 7), ("gate", None))
+    assert node.scope == "decoder.lstm/t=7/gate"
+    assert mg.graph(y).nodes[0].scope == ""
+
+
+def test_equal_graphs_are_equal_and_edges_are_made_once():
+    y = expression()
+    assert mg.graph(y) == mg.graph(y)
+    data = mg.graph(y)
+    assert data.edges is data.edges

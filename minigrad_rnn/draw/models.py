@@ -1,0 +1,117 @@
+"""Networks to draw from the command line: the built-in ones by name, and character models that were saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import minigrad as mg
+from minigrad import nn
+
+from ..language import CharacterModel
+from ..layers import GRU, LSTM, RNN
+from .drawing import draw
+
+KINDS: dict[str, Callable[..., RNN | LSTM | GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+INPUTS, HIDDEN, CLASSES = 8, 16, 10  # features of the built-in networks
+WEIGHTS = "weights.safetensors"  # what the demo calls them in its folder
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line sets; what is ``None`` was not given."""
+
+    model: str
+    out: Path | None = None
+    view: str = "unrolled"
+    steps: int = 4
+    hidden: int | None = None
+    layers: int | None = None
+    bidirectional: bool | None = None
+    layer: str | None = None
+
+
+class Tagger(nn.Module):
+    """A built-in network: a recurrent layer, whose place in the model is its kind, and a linear head at every step."""
+
+    def __init__(self, kind: str, hidden: int = HIDDEN, layers: int = 1, bidirectional: bool = False) -> None:
+        super().__init__()
+        layer = KINDS[kind](INPUTS, hidden, layers, bidirectional=bidirectional)
+        setattr(self, kind, layer)
+        self.kind = kind
+        self.head = nn.Linear(hidden * (1 + bidirectional), CLASSES)
+
+    def forward(self, x: mg.Tensor) -> mg.Tensor:
+        """Logits ``(T, N, 10)`` for inputs ``(T, N, 8)``."""
+        logits: mg.Tensor = self.head(getattr(self, self.kind)(x)[0])
+        return logits
+
+
+def run(options: Options) -> Path:
+    """Draw a network and write the picture; returns the path written to.
+
+    Raises:
+        FileError: there is no such model, or the picture cannot be written.
+        GraphError: this view cannot be had of this network.
+        RenderError: the suffix is that of no format, or there is nothing to draw with.
+    """
+    logits, targets = _built_in(options) if options.model in KINDS else _saved(options)
+    chosen = slice(-1, None) if options.view == "flow" else slice(None)  # gradients flow from the last step's loss
+
+    def loss() -> mg.Tensor:
+        return nn.functional.cross_entropy(logits()[chosen], targets[chosen], dim=-1)
+
+    drawing = draw(loss, view=options.view, layer=options.layer)
+    name = options.model if options.model in KINDS else _weights(options.model).stem
+    return drawing.save(options.out or Path(f"{name}-{options.view}.svg"))
+
+
+def _built_in(options: Options) -> tuple[Callable[[], mg.Tensor], mg.Tensor]:
+    mg.manual_seed(0)
+    sizes = {"hidden": options.hidden or HIDDEN, "layers": options.layers or 1}
+    model = Tagger(options.model, **sizes, bidirectional=bool(options.bidirectional))
+    x = mg.randn(options.steps, 1, INPUTS)
+    return lambda: model(x), mg.arange(options.steps).remainder(CLASSES).unsqueeze(1)
+
+
+def _saved(options: Options) -> tuple[Callable[[], mg.Tensor], mg.Tensor]:
+    """A character model on a text of as many characters, each the next of its vocabulary."""
+    given = [name for name in ("hidden", "layers", "bidirectional") if getattr(options, name) is not None]
+    if given:
+        raise mg.FileError(f"--{given[0]} is for the built-in models; {options.model} says itself what it is")
+    model, size = load_character_model(_weights(options.model))
+    text = mg.arange(options.steps + 1).remainder(size).unsqueeze(1)
+    return lambda: model(text[:-1])[0], text[1:]
+
+
+def _weights(model: str) -> Path:
+    """The file of a saved model that was named, or that is in the folder that was."""
+    path = Path(model)
+    if path.is_dir():
+        path /= WEIGHTS
+    if not path.exists():
+        kinds = ", ".join(KINDS)
+        raise mg.FileError(f"there is no model {str(path)!r}; the built-in ones are {kinds}")
+    return path
+
+
+def load_character_model(path: Path) -> tuple[CharacterModel, int]:
+    """A model that the demo saved, and the size of its vocabulary.
+
+    Raises:
+        FileError: the file holds something else.
+    """
+    described = mg.load_metadata(path)
+    names = ("embedding_dim", "hidden_size", "num_layers")
+    missing = [name for name in (*names, "symbols") if name not in described]
+    if missing:
+        raise mg.FileError(f"{path} holds no model that `minigrad-rnn demo` saved: it does not say its {missing[0]}")
+    try:
+        size = len(described["symbols"])
+        model = CharacterModel(size, *[described[name] for name in names])
+        model.load_state_dict(mg.load(path))
+    except (mg.MinigradError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise mg.FileError(f"{path} holds no model that `minigrad-rnn demo` saved: {reason}") from error
+    return model, size
