@@ -35,6 +35,7 @@ from .sequences import (
     StatefulRNN as StatefulRNN,
     detach_state as detach_state,
     last_output as last_output,
+    last_state as last_state,
     lengths_to_mask as lengths_to_mask,
     mask_to_lengths as mask_to_lengths,
     pack_padded_sequence as pack_padded_sequence,

@@ -2,6 +2,7 @@
 
 from .lengths import (
     last_output as last_output,
+    last_state as last_state,
     lengths_to_mask as lengths_to_mask,
     mask_to_lengths as mask_to_lengths,
     reverse_by_length as reverse_by_length,

@@ -96,7 +96,7 @@ def last_output(output: mg.Tensor, lengths: Any, batch_first: bool = False) -> m
     r"""The output at the last step of every sequence: :math:`y_n = x_{\ell_n - 1,\; n}`, zero where :math:`\ell_n = 0`.
 
     For a layer with one direction that is the last state of its top layer. For two directions it is not: the backward
-    half has read only one step there. Use the layer's ``h_n``, which holds the last state of both.
+    half has read only one step there: see :func:`last_state`, or use the layer's ``h_n``.
 
     Args:
         output: ``(T, N, ...)``.
@@ -118,3 +118,40 @@ def last_output(output: mg.Tensor, lengths: Any, batch_first: bool = False) -> m
     rows = numpy.flatnonzero(lengths)
     taken = take(output, *ordered(lengths[rows] - 1, rows, batch_first))
     return put(taken, (rows,), (batch, *output.shape[2:]))
+
+
+def last_state(
+    output: mg.Tensor, lengths: Any, batch_first: bool = False, *, bidirectional: bool = False
+) -> mg.Tensor:
+    """The last state of a layer for every sequence, from its outputs: of two directions, side by side.
+
+    A direction ends where it has read everything: the one from the start at the last element, the one from the end at
+    the first. That is the layer's ``h_n`` of its top layer, for outputs that were kept without it. Zeros for a
+    sequence without elements.
+
+    Args:
+        output: ``(T, N, directions * features)``, the two directions side by side, as layers put them out.
+        lengths: N integers from 0 to T.
+        batch_first: ``output`` is ``(N, T, ...)``.
+        bidirectional: whether there are two directions.
+
+    Returns:
+        ``(N, directions * features)``.
+
+    Raises:
+        ShapeError: an output with fewer than two dims or, for two directions, an odd number of features; lengths that
+            do not fit it.
+
+    >>> output = mg.tensor([[[1.0, 5.0]], [[2.0, 6.0]], [[0.0, 0.0]]])
+    >>> last_state(output, [2], bidirectional=True).tolist()
+    [[2.0, 5.0]]
+    """
+    if not bidirectional:
+        return last_output(output, lengths, batch_first)
+    if output.ndim < 3 or output.shape[-1] % 2:
+        raise mg.ShapeError(
+            f"last_state: the outputs of two directions have shape (steps, batch, 2 * features), not {output.shape}"
+        )
+    forward, backward = output.chunk(2, -1)
+    first = numpy.minimum(host_lengths(lengths), 1)
+    return mg.concat([last_output(forward, lengths, batch_first), last_output(backward, first, batch_first)], -1)

@@ -17,6 +17,7 @@ from minigrad_rnn import (
     PackedSequence,
     RecurrentLayer,
     StatefulRNN,
+    last_state,
     lengths_to_mask,
     pack_padded_sequence,
     pack_sequence,
@@ -523,3 +524,22 @@ def test_steps_and_whole_sequences_share_a_state():
     for a, b in zip(state, last, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6)
     assert output.batch_sizes.tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_the_last_state_can_be_read_off_the_outputs(kind, batch_first, bidirectional):
+    mg.manual_seed(0)
+    layer = kind(2, 3, 2, batch_first=batch_first, bidirectional=bidirectional).double()
+    x = mg.tensor(np.random.default_rng(0).normal(size=(4, 5, 2) if batch_first else (5, 4, 2)))
+    lengths = [3, 5, 0, 1]
+    output, state = layer(x, lengths=lengths)
+    h = (state[0] if kind is LSTM else state)[-2 if bidirectional else -1 :]
+    last = last_state(output, lengths, batch_first, bidirectional=bidirectional)
+    assert np.array_equal(last.numpy(), np.concatenate(h.numpy(), -1))
+
+
+def test_the_last_state_of_two_directions_needs_two_halves():
+    with pytest.raises(mg.ShapeError, match=r"last_state: .* \(steps, batch, 2 \* features\), not \(4, 2, 3\)"):
+        last_state(mg.zeros(4, 2, 3), [1, 2], bidirectional=True)
