@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -33,7 +34,8 @@ class ClockworkCell(nn.Module):
     triangular. Along a slow group a gradient passes few nonlinearities on its way through time. Steps are counted from
     0, so that all groups act at the first. With all periods equal to 1 this is a simple recurrent network.
 
-    The count is a part of the state, so that a sequence can be cut anywhere, and each row of a batch has its own.
+    The count is a part of the state, so that a sequence can be cut anywhere, and each row of a batch has its own. It
+    starts anew where all periods meet, their least common multiple, so that it stays exact however long a sequence is.
 
     Args:
         input_size: features of an input.
@@ -54,15 +56,15 @@ class ClockworkCell(nn.Module):
 
     Shape:
         - input: ``(N, input_size)`` or ``(input_size,)``.
-        - state and result: ``(h, t)``: ``(N, hidden_size)`` and, the number of steps so far, ``(N, 1)``; or
-          ``(hidden_size,)`` and ``(1,)``. Zeros when left out.
+        - state and result: ``(h, t)``: ``(N, hidden_size)`` and, the number of steps since all periods met, ``(N, 1)``;
+          or ``(hidden_size,)`` and ``(1,)``. Zeros when left out.
 
     >>> import minigrad as mg
     >>> cell, x = ClockworkCell(3, 4, periods=(1, 2)), mg.ones(1, 3)
     >>> first, t = cell(x)
     >>> second, t = cell(x, (first, t))
     >>> (first == second).tolist(), t.tolist()
-    ([[False, False, True, True]], [[2]])
+    ([[False, False, True, True]], [[0]])
     """
 
     parts: ClassVar[tuple[str, ...]] = ("h", "t")
@@ -136,7 +138,7 @@ class ClockworkCell(nn.Module):
             argument = projected + mg.linear(h, weight, self.bias_hh)
             new = NONLINEARITIES[self.nonlinearity].function(argument)
         with mg.scope("clock"):
-            return mg.where(t % self.period == 0, new, h), t + 1
+            return mg.where(t % self.period == 0, new, h), (t + 1) % math.lcm(*self.periods)
 
     def extra_repr(self) -> str:
         """The sizes, and what is not as by default."""

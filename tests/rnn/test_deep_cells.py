@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import re
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.check import check_module
-from minigrad_rnn import GRUCell, RNNCell
+from minigrad_rnn import GRUCell, RecurrentLayer, RNNCell
 from minigrad_rnn.cells import ClockworkCell, DeepTransitionCell, IndRNNCell, MGUCell, RHNCell
 
 INPUTS, UNITS, ROWS, STEPS = 3, 4, 2, 9
@@ -178,7 +179,8 @@ def test_the_equations_of_the_clockwork(periods, full):
     for t, x in enumerate(XS):
         h, state = clockwork(x, h, t + start, arrays(cell), periods, full), cell(mg.tensor(x), state)
         same(state[0], h)
-    assert state[1].tolist() == [[STEPS], [STEPS + 3]]
+    cycle = math.lcm(*periods)
+    assert state[1].tolist() == [[STEPS % cycle], [(STEPS + 3) % cycle]]
     assert state[1].dtype == cell(mg.tensor(x))[1].dtype == mg.int64
 
 
@@ -494,3 +496,12 @@ def test_repr_tells_what_is_not_as_usual():
     assert repr(RHNCell(2, 3, 4, coupled=False)).startswith("RHNCell(2, 3, depth=4, coupled=False)")
     assert repr(ClockworkCell(2, 4, (1, 2))).startswith("ClockworkCell(2, 4, periods=(1, 2))")
     assert repr(DeepTransitionCell(2, 3, shortcut=True)).startswith("DeepTransitionCell(2, 3, shortcut=True)")
+
+
+def test_the_clock_keeps_time_in_half_precision():
+    """A count of all steps would stop at 2048, the last whole number that float16 can add 1 to."""
+    mg.manual_seed(0)
+    layer = RecurrentLayer(ClockworkCell(1, 2, periods=(1, 2))).to(mg.float16)
+    with mg.no_grad():
+        _, (_, t) = layer(mg.zeros(2101, 1, 1, dtype=mg.float16))
+    assert t.item() == 1.0
