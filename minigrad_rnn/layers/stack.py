@@ -41,7 +41,11 @@ class Stack(nn.Module):
         wiring: Wiring,
     ) -> None:
         super().__init__()
-        _check_dropout(type(self).__name__, dropout, num_layers)
+        if not is_probability(dropout):
+            name = type(self).__name__
+            raise mg.MinigradError(f"{name}: dropout is a probability, from 0 to 1, not {dropout!r}")
+        for idle in _idle(dropout, num_layers, wiring):
+            warnings.warn(f"{type(self).__name__}: {idle}", UserWarning, stacklevel=4)
         self.input_size, self.num_layers, self.batch_first = input_size, num_layers, batch_first
         self.dropout, self.bidirectional, self.noise, self.wiring = dropout, bidirectional, noise, wiring
         self.fused = True
@@ -267,10 +271,9 @@ def suffix(layer: int, reverse: bool) -> str:
     return f"_l{layer}" + ("_reverse" if reverse else "")
 
 
-def _check_dropout(name: str, dropout: float, num_layers: int) -> None:
-    if not is_probability(dropout):
-        raise mg.MinigradError(f"{name}: dropout is a probability, from 0 to 1, not {dropout!r}")
-    if dropout and num_layers == 1:
-        warnings.warn(
-            f"{name}: dropout={dropout} acts between layers, and there is only one", UserWarning, stacklevel=5
-        )
+def _idle(dropout: float, num_layers: int, wiring: Wiring) -> Iterator[str]:
+    """Which options do nothing in a stack of this many layers."""
+    between = {f"dropout={dropout}": dropout, "residual": wiring.residual, "highway": wiring.highway}
+    for option, given in between.items():
+        if given and num_layers == 1:
+            yield f"{option} acts between layers, and there is only one"

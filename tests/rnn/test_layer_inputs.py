@@ -53,7 +53,7 @@ def layers(draw, names=tuple(LAYERS)):
     layer = kind(
         FEATURES,
         options.get("hidden_size", 3),
-        num_layers=2 if name == "sizes" else draw(st.integers(1, 2)),
+        num_layers=2 if name in ("sizes", "residual", "highway") else draw(st.integers(1, 2)),
         bidirectional=draw(st.booleans()),
         batch_first=draw(st.booleans()),
         merge_mode=merge,

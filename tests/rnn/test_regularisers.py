@@ -135,7 +135,7 @@ def test_zoneout_holds_units_and_not_the_count_of_a_clockwork():
     for layer.training in (True, False):
         _, (h, t) = layer(x, state)
         np.testing.assert_allclose(h.numpy(), state[0].numpy(), rtol=1e-6)
-        assert t.tolist() == [[[5.0], [5.0]]]
+        assert t.tolist() == [[[1.0], [1.0]]]  # five steps, and the periods meet at every other
 
 
 # ---- variational dropout -----------------------------------------------------------------------------------------

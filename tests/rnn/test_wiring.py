@@ -342,3 +342,16 @@ def test_contract(kind, options):
         assert forward.shape == backward.shape == (3, 2, 3)
         return
     assert check_module(kind(2, 3, **options), mg.randn(3, 2, 2), directional=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"residual": True}, "residual acts between layers, and there is only one"),
+        ({"highway": True}, "highway acts between layers, and there is only one"),
+    ],
+)
+def test_what_does_nothing_says_so(options, told):
+    with pytest.warns(UserWarning, match=told) as caught:
+        GRU(2, 3, **options)
+    assert caught[0].filename == __file__
