@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 Shapes = dict[str, tuple[int, ...]]
@@ -39,3 +40,8 @@ class Weights(NamedTuple):
     bias_cell: Any = None
     mask_hidden: Any = None
     statistics: Any = None
+
+    @classmethod
+    def of(cls, names: Sequence[str], values: Iterable[Any]) -> Weights:
+        """Fields by name; the others are ``None``."""
+        return cls(**dict(zip(names, values, strict=True)))

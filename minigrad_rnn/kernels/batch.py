@@ -124,6 +124,17 @@ def flat(steps: Array, last: int = 0) -> Array:
     return out
 
 
+def by_block(steps: Array, hidden: int) -> Array:
+    """``(T, blocks * hidden, N)`` as ``(blocks, T, hidden, N)``, a view."""
+    count, rows, size = steps.shape
+    return steps.reshape(count, rows // hidden, hidden, size).swapaxes(0, 1)
+
+
+def first_last(rows: Array, hidden: int) -> Array:
+    """Rows with the first block of ``hidden`` behind the others."""
+    return xp(rows).concatenate([rows[hidden:], rows[:hidden]])
+
+
 def feature_major(mask: Array) -> Array:
     """A mask ``(N, features)`` turned around, or ``None``."""
     return None if mask is None else xp(mask).ascontiguousarray(mask.T)

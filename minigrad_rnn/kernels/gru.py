@@ -14,7 +14,7 @@ import minigrad as mg
 
 from ..cells import GRURecurrence, Weights
 from ..cells.unroll import Running
-from .batch import Array, Batch, feature_major
+from .batch import Array, Batch, by_block, feature_major
 from .device_steps import gru_after_forward, gru_before_forward
 from .gru_back import After, Before
 from .gru_parts import BLOCKS, KNOWN, Saved, biases, kernels_for, scaled
@@ -66,7 +66,7 @@ def gru_sequence(
         The outputs ``(T, N, hidden_size)``, the last h, and, for the rule alone, what is saved.
     """
     batch = Batch(x, reverse, running)
-    w = _weights(weight_ih, weight_hh, bias_ih, bias_hh, gain_ih, gain_hh, mask_hidden)
+    w = Weights.of(KNOWN, (weight_ih, weight_hh, bias_ih, bias_hh, gain_ih, gain_hh, mask_hidden))
     steps, hidden = batch.steps, h0.shape[1]
     blocks = batch.blocks(hidden, 0, steps)
     kept = steps if keep else max((stop - start for start, stop in blocks), default=0)
@@ -79,11 +79,6 @@ def gru_sequence(
         run.project(start, batch.x[start:stop], gates[:, hidden:])
         run(start, saved.hs[start : stop + 1], gates)
     return (batch.output(saved.hs[1:]), saved.hs[steps].T, *(saved.arrays() if keep else ()))
-
-
-def _weights(*arrays: Array) -> Weights:
-    """What the kernel knows, as the equations call it."""
-    return Weights(**dict(zip(KNOWN, arrays, strict=True)))
 
 
 class _Run:
@@ -121,7 +116,7 @@ class _Run:
         subtract, multiply, add = module.subtract, module.multiply, module.add
         of_gates, argument, gate, candidate = self.state.gates, self.state.argument, self.gates, self.candidate
         held, stay = self.holding.any, self.holding.stay
-        blocks = gates.reshape(len(gates), 4, hidden, size).swapaxes(0, 1)
+        blocks = by_block(gates, hidden)
         ends = (blocks[3], hs[:-1]) if self.keeps else (hs[:-1], blocks[3])
         scratch = module.empty((hidden, size), hs.dtype)
         views = zip(hs[:-1], hs[1:], gates[:, hidden : 3 * hidden], *blocks, *ends, strict=True)
@@ -231,7 +226,7 @@ def _gru_back(
     weights = (weight_ih, weight_hh, bias_ih, bias_hh, gain_ih, gain_hh, mask_hidden)
     if isinstance(weight_hh, mg.Tensor):
         return recompute(recurrence, KNOWN, g, (x, h0, *weights, zone_h), needs, reverse, running)
-    w, batch = _weights(*weights), Batch(x, reverse, running)
+    w, batch = Weights.of(KNOWN, weights), Batch(x, reverse, running)
     kind = After if recurrence.reset_after else Before
     way = kind(g, batch, recurrence, w, Saved.of(recurrence, out[2:]), Holding(batch, zone_h), needs[0])
     way()

@@ -10,10 +10,10 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from ..cells import GRURecurrence, Weights
-from .batch import Array, Batch, WeightGradients, feature_major, flat
+from .batch import Array, Batch, WeightGradients, by_block, feature_major, first_last, flat
 from .device_steps import gru_after_back, gru_before_back
 from .gru_factors import Factors
-from .gru_parts import BLOCKS, Saved, blocks_of, kernels_for, last_last, scaled
+from .gru_parts import BLOCKS, Saved, kernels_for, scaled
 from .holding import Holding
 from .memory import empty
 from .norm import centred
@@ -154,9 +154,9 @@ class After(_Way):
         """Those of the weights, by name."""
         hidden, sums, w = self.hidden, self.sums, self.w
         found = {"weight_ih": sums.total("weight_ih", w.weight_ih)}
-        found["weight_hh"] = last_last(sums.total("weight_hh", w.weight_hh))
+        found["weight_hh"] = first_last(sums.total("weight_hh", w.weight_hh), hidden)
         if self.normed is not None:
-            of_hh = [last_last(part) for part in self.normed_hh.gradients()]
+            of_hh = [first_last(part, hidden) for part in self.normed_hh.gradients()]
             return self.behind_norm(found, *of_hh)
         bias, bias_q = sums.total("bias_ih", w.weight_ih[:, 0]), sums.total("bias_q", w.weight_hh[:hidden, 0])
         inner = self.batch.module.concatenate([bias[: 2 * hidden], bias_q])
@@ -189,7 +189,7 @@ class Before(_Way):
         normed_rz, normed_n = (None, None) if self.normed is None else self.normed_hh
         keep, resets = self.factors.before(start, stop, gradients)
         both = 2 * self.hidden
-        _, to_r, _, to_n = blocks = blocks_of(gradients)
+        _, to_r, _, to_n = blocks = by_block(gradients, self.hidden)
         to_zn, to_rz = blocks[2:].swapaxes(0, 1), gradients[:, self.hidden : -self.hidden]
         views = (to_zn, to_r, to_n, to_rz, keep, resets, arriving, states[:, -3 * self.hidden :])
         backward = zip(range(stop - 1, start - 1, -1), *[view[::-1] for view in views], strict=True)

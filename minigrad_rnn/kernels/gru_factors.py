@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..cells import GRURecurrence
-from .batch import Array
-from .gru_parts import Saved, blocks_of
+from .batch import Array, by_block
+from .gru_parts import Saved
 from .holding import Holding
 from .squash import slope
 
@@ -26,9 +26,9 @@ class Factors:
 
     def after(self, start: int, stop: int, factors: Array) -> Array:
         """Fills in those of q, r, z, n for the reset gate after the product; returns those straight back."""
-        multiply, (to_q, to_r, to_z, to_n) = self.module.multiply, blocks_of(factors)
+        multiply, (to_q, to_r, to_z, to_n) = self.module.multiply, by_block(factors, self.hidden)
         straight = self._update(start, stop, to_z, to_n)
-        multiply(to_n, blocks_of(self.saved.gates[start:stop])[0], out=to_r)
+        multiply(to_n, by_block(self.saved.gates[start:stop], self.hidden)[0], out=to_r)
         multiply(to_n, self._reset(start, stop, to_r), out=to_q)
         return straight
 
@@ -37,7 +37,7 @@ class Factors:
 
         Returns those straight back, and from r h to h.
         """
-        _, to_r, to_z, to_n = blocks_of(factors)
+        _, to_r, to_z, to_n = by_block(factors, self.hidden)
         straight = self._update(start, stop, to_z, to_n)
         to_r[...] = self.saved.hs[start:stop]
         return straight, self._reset(start, stop, to_r)
@@ -45,7 +45,7 @@ class Factors:
     def _update(self, start: int, stop: int, to_z: Array, to_n: Array) -> Array:
         module, saved = self.module, self.saved
         before, after = saved.hs[start:stop], saved.hs[start + 1 : stop + 1]
-        _, _, z, n = blocks_of(saved.gates[start:stop])
+        _, _, z, n = by_block(saved.gates[start:stop], self.hidden)
         rest = module.subtract(1, z)
         straight, share, base, other = (z, rest, n, before) if self.keeps else (rest, z, before, n)
         module.multiply(share, self.of_candidate(n), out=to_n)
@@ -65,7 +65,7 @@ class Factors:
 
     def _reset(self, start: int, stop: int, to_r: Array) -> Array:
         """Multiplies by what leads from the reset gates to their arguments; returns the gates."""
-        r = blocks_of(self.saved.gates[start:stop])[1]
+        r = by_block(self.saved.gates[start:stop], self.hidden)[1]
         self.module.multiply(to_r, self.of_gate(r), out=to_r)
         if self.saved.within is not None:
             to_r *= self.saved.within[start:stop, : self.hidden]

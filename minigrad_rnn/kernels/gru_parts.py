@@ -75,16 +75,10 @@ def kernels_for(module: Any, names: tuple[str, ...], recurrence: GRURecurrence, 
     """The kernels of a GPU's for a step, if there are any and no option asks for more; else ``None``."""
     if kernel(module, names[0], recurrence.update_gate) is None:
         return None
-    zoned = holding.units is not None or holding.chance is not None
     usual = (recurrence.nonlinearity, recurrence.gate_nonlinearity) == ("tanh", "sigmoid")
-    if zoned or not usual or recurrence.gate_clip is not None or recurrence.layer_norm:
+    if holding.zoned or not usual or recurrence.gate_clip is not None or recurrence.layer_norm:
         return None
     return [kernel(module, name, recurrence.update_gate) for name in names]
-
-
-def blocks_of(rows: Array) -> Array:
-    """Steps ``(T, blocks * hidden, N)`` of q, r, z, n as ``(4, T, hidden, N)``."""
-    return rows.reshape(len(rows), 4, rows.shape[1] // 4, rows.shape[2]).swapaxes(0, 1)
 
 
 def scaled(rows: Array, scale: float, last_first: bool = False) -> Array:
@@ -106,9 +100,3 @@ def biases(w: Weights, reset_after: bool, scale: float) -> tuple[Array, Array]:
         bias[gates:] = w.bias_ih[gates:]
         inner = w.bias_hh[gates:]
     return scaled(bias, scale), inner
-
-
-def last_last(rows: Array) -> Array:
-    """Rows n, r, z in the order r, z, n."""
-    hidden = len(rows) // 3
-    return xp(rows).concatenate([rows[hidden:], rows[:hidden]])

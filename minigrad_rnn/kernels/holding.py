@@ -30,6 +30,11 @@ class Holding:
             self.chance = zone
         self.any = zone is not None or batch.over is not None
 
+    @property
+    def zoned(self) -> bool:
+        """Whether zoneout holds anything, and not only the end of a row."""
+        return self.units is not None or self.chance is not None
+
     def stay(self, t: int, after: Array, before: Array) -> None:
         """Make ``after`` what was ``before`` where it is held at step ``t``."""
         module = self.batch.module
@@ -56,7 +61,7 @@ class Holding:
         """What :meth:`share` gave, step by step; ``None`` for a step at which nothing is held."""
         if shares is None:
             return [None] * (stop - start)
-        if self.units is not None or self.chance is not None:
+        if self.zoned:
             return list(shares)
         pauses = self.batch.pauses[start:stop]
         return [share if pause else None for share, pause in zip(shares, pauses, strict=True)]

@@ -78,7 +78,7 @@ def lstm_sequence(
         rule alone, what :class:`Saved` says.
     """
     weights = (weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, weight_peephole)
-    w = _weights(*weights, gain_ih, gain_hh, gain_cell, bias_cell, mask_hidden)
+    w = Weights.of(KNOWN, (*weights, gain_ih, gain_hh, gain_cell, bias_cell, mask_hidden))
     batch, h, c = Batch(x, reverse, running), h0.T, c0.T
     steps, rows = batch.steps, recurrence.gates * len(c)
     whole = keep or every
@@ -96,10 +96,6 @@ def lstm_sequence(
         c = part.cells[-1]
     cells = (batch.output(saved.cells[1:]),) if every else ()
     return (batch.output(saved.hs[1:]), saved.hs[steps].T, c.T, *cells, *(saved.arrays() if keep else ()))
-
-
-def _weights(*known: Array) -> Weights:
-    return Weights(**dict(zip(KNOWN, known, strict=True)))
 
 
 class _Inputs:
@@ -159,5 +155,6 @@ def _lstm_back(
         return recompute(recurrence, KNOWN, g, inputs, needs, reverse, running)
     saved, batch = Saved.of(recurrence, out[3 + every :]), Batch(x, reverse, running)
     arriving = (g[0], g[1], g[2], g[3] if every and 3 in g else None)
-    dx, dh, dc, others = back(arriving, batch, recurrence, saved, _weights(*weights), (zone_h, zone_c), needs[0])
+    w, zones = Weights.of(KNOWN, weights), (zone_h, zone_c)
+    dx, dh, dc, others = back(arriving, batch, recurrence, saved, w, zones, needs[0])
     return dx, dh, dc, *(others.get(name) for name in KNOWN), None, None

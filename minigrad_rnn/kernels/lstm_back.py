@@ -11,12 +11,12 @@ from typing import Any
 from minigrad.backend import xp
 
 from ..cells import LSTMRecurrence, Weights
-from .batch import Array, Batch, WeightGradients, feature_major, flat
+from .batch import Array, Batch, WeightGradients, by_block, feature_major, first_last, flat
 from .device_steps import lstm_back
 from .holding import Holding
 from .lstm_back_cell import BackCell
 from .lstm_factors import factors
-from .lstm_parts import Saved, blocks, inside, kernel_for, outside
+from .lstm_parts import Saved, inside, kernel_for
 from .memory import empty
 from .norm import centred
 from .normed import Normed
@@ -105,7 +105,7 @@ class _Run:
         cell = self.cell.at(start, stop)
         add, multiply, hidden = batch.module.add, batch.module.multiply, len(dc)
         into_c, kept = factors(batch, self.recurrence, self.saved, start, stop, gradients)
-        for_o, for_c = gradients[:, :hidden], blocks(gradients[:, hidden:], hidden).swapaxes(0, 1)
+        for_o, for_c = gradients[:, :hidden], by_block(gradients[:, hidden:], hidden).swapaxes(0, 1)
         shares = self.holding.by_step(self.holding.share(start, stop, dh.dtype), start, stop)
         scratch = batch.module.empty_like(dc)
         views = (view[::-1] for view in (gradients, for_o, for_c, into_c, kept, arriving, recurrent))
@@ -151,7 +151,7 @@ class _Sums(WeightGradients):
         if cell.peepholes is None:
             return
         cells = cell.seen_by_o(start, stop)
-        d_o, *others, _ = blocks(gradients, cells.shape[1])
+        d_o, *others, _ = by_block(gradients, cells.shape[1])
         for k, d in enumerate(others):
             self.add_bias(f"peephole_{k}", flat(d * self.saved.cells[start:stop]))
         self.add_bias("peephole_o", flat(d_o * cells))
@@ -166,7 +166,7 @@ class _Sums(WeightGradients):
             for weight in found.values():
                 centred(weight, out=weight)
             gain_hh, _ = run.normed.gradients()
-            gain_ih, bias, gain_hh = (outside(rows, len(run.dc)) for rows in (*self.normed.gradients(), gain_hh))
+            gain_ih, bias, gain_hh = (first_last(rows, len(run.dc)) for rows in (*self.normed.gradients(), gain_hh))
             more |= {"gain_ih": gain_ih, "gain_hh": gain_hh}
         if w.weight_peephole is not None:
             parts = [self.sums[f"peephole_{k}"] for k in (*range(run.recurrence.gates - 2), "o") if self.sums]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..cells import LSTMRecurrence, Weights
-from .batch import Array, Batch, flat, total
+from .batch import Array, Batch, by_block, flat, total
 from .holding import Holding
-from .lstm_parts import CellNormed, Saved, blocks
+from .lstm_parts import CellNormed, Saved
 from .memory import empty
 
 
@@ -92,7 +92,7 @@ class BackCell:
         saved = self.saved
         if self.carried:
             return saved.normal_cell[start:stop] * self.normed.gain + self.normed.bias
-        _, i, *f, g = blocks(saved.gates[start:stop], self.shape[1])
+        _, i, *f, g = by_block(saved.gates[start:stop], self.shape[1])
         cells = saved.cells[start:stop] * (f[0] if f else 1 - i) + i * g
         limit = self.recurrence.cell_clip
         return cells if limit is None else self.batch.module.clip(cells, -limit, limit)

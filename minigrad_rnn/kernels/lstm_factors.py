@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..cells import LSTMRecurrence
-from .batch import Array, Batch
-from .lstm_parts import Saved, blocks
+from .batch import Array, Batch, by_block
+from .lstm_parts import Saved
 from .memory import empty
 from .squash import slope
 
@@ -45,8 +45,8 @@ def _usual(batch: Batch, saved: Saved, start: int, stop: int, out: Array) -> tup
 def _any(recurrence: LSTMRecurrence, saved: Saved, start: int, stop: int, out: Array) -> tuple[Array, Array]:
     """With any nonlinearities."""
     hidden, shown, before = saved.tanhs.shape[1], saved.tanhs[start:stop], saved.cells[start:stop]
-    o, i, *forget, g = blocks(saved.gates[start:stop], hidden)
-    to_o, to_i, *to_forget, to_g = blocks(out, hidden)
+    o, i, *forget, g = by_block(saved.gates[start:stop], hidden)
+    to_o, to_i, *to_forget, to_g = by_block(out, hidden)
     gate, candidate = slope(recurrence.gate_nonlinearity), slope(recurrence.nonlinearity)
     to_o[...] = shown * gate(o)
     to_g[...] = i * candidate(g)

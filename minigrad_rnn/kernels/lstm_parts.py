@@ -125,17 +125,6 @@ def inside(recurrence: LSTMRecurrence, rows: Array, scaled: bool = False) -> Arr
     return moved
 
 
-def blocks(rows: Array, hidden: int) -> Array:
-    """Arrays ``(steps, rows, N)`` of blocks of rows as ``(blocks, steps, hidden, N)``."""
-    steps, count, size = rows.shape
-    return rows.reshape(steps, count // hidden, hidden, size).swapaxes(0, 1)
-
-
-def outside(rows: Array, hidden: int) -> Array:
-    """Rows o, i, f, g in the order i, f, g, o."""
-    return xp(rows).concatenate([rows[hidden:], rows[:hidden]])
-
-
 def _times(module: Any, factor: float, rows: Array, out: Array) -> None:
     if factor == 1:
         out[...] = rows

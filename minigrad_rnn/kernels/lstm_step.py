@@ -7,10 +7,10 @@ from typing import Any
 
 from ..cells import LSTMRecurrence, Weights
 from ..cells.nonlinearity import NONLINEARITIES
-from .batch import Array, Batch, feature_major
+from .batch import Array, Batch, by_block, feature_major
 from .device_steps import lstm_forward
 from .holding import Holding
-from .lstm_parts import CellNormed, Saved, blocks, inside, kernel_for
+from .lstm_parts import CellNormed, Saved, inside, kernel_for
 from .norm import centred
 from .normed import Normed
 from .products import Forward
@@ -81,7 +81,7 @@ class Step:
         """For each step its part of everything: quicker than an index for each."""
         hs, gates, cells, tanhs = part[:4]
         count, hidden, size = tanhs.shape
-        o, i, *f, g = blocks(gates, hidden)
+        o, i, *f, g = by_block(gates, hidden)
         if self.coupled:  # f has no place of its own
             f = [itertools.repeat(self.batch.module.empty((hidden, size), gates.dtype), count)]
         states = hs[:-1], hs[1:], cells[:-1], cells[1:], tanhs

@@ -40,7 +40,7 @@ def recompute(
     copies = [x.clone() if need else x for x, need in zip(inputs, needs, strict=True)]
     parts = len(recurrence.parts)
     x, state, rest = copies[0], tuple(copies[1 : 1 + parts]), copies[1 + parts :]
-    w, zones = Weights(**dict(zip(known, rest[: len(known)], strict=True))), tuple(rest[len(known) :])
+    w, zones = Weights.of(known, rest[: len(known)]), tuple(rest[len(known) :])
     every = any(1 + parts + i in g for i in range(parts - 1))
     run = unroll(recurrence, x, state, w, zones, reverse, running, every)
     results = (run.output, *run.last, *run.states[1:])

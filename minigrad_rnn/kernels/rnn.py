@@ -20,6 +20,7 @@ from .squash import scale_of, squash
 
 KNOWN = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "gain_hh", "mask_hidden")
 
+
 @mg.primitive(outputs=True)
 def rnn_sequence(
     x: Array,
@@ -59,7 +60,8 @@ def rnn_sequence(
         them, the values of its nonlinearity if zoneout kept others, where arguments were not cut off, and the
         normalised sums with their scales.
     """
-    batch, w = Batch(x, reverse, running), _weights(weight_ih, weight_hh, bias_ih, bias_hh, gain_hh, mask_hidden)
+    batch = Batch(x, reverse, running)
+    w = Weights.of(KNOWN, (weight_ih, weight_hh, bias_ih, bias_hh, gain_hh, mask_hidden))
     steps, hidden = batch.steps, h0.shape[1]
     blocks = batch.blocks(hidden, 0, steps)
     kept = steps if keep else max((stop - start for start, stop in blocks), default=0)
@@ -69,11 +71,6 @@ def rnn_sequence(
     for start, stop in blocks:
         run(start, stop)
     return (batch.output(saved.hs[1:]), saved.hs[steps].T, *(saved.arrays() if keep else ()))
-
-
-def _weights(*arrays: Array) -> Weights:
-    """What the kernel knows, as the equation calls it."""
-    return Weights(**dict(zip(KNOWN, arrays, strict=True)))
 
 
 class _Run:
@@ -138,5 +135,5 @@ def _rnn_back(
     if isinstance(weight_hh, mg.Tensor):
         return recompute(recurrence, KNOWN, g, (x, h0, *weights, zone_h), needs, reverse, running)
     batch, saved = Batch(x, reverse, running), Saved.of(recurrence, out[2:], zone_h)
-    dx, dh, found = back(g, batch, recurrence, _weights(*weights), saved, Holding(batch, zone_h), needs[0])
+    dx, dh, found = back(g, batch, recurrence, Weights.of(KNOWN, weights), saved, Holding(batch, zone_h), needs[0])
     return dx, dh, *[found.get(name) for name in KNOWN], None

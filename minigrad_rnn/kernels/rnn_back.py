@@ -62,7 +62,7 @@ class Saved(NamedTuple):
 def kernel_for(module: Any, name: str, recurrence: RNNRecurrence, holding: Holding) -> Any:
     """The kernel of a GPU's for a step, if there is one and no option asks for more; else ``None``."""
     found = kernel(module, name, recurrence.nonlinearity)
-    if found is None or holding.units is not None or holding.chance is not None:
+    if found is None or holding.zoned:
         return None
     return None if recurrence.gate_clip is not None or recurrence.layer_norm else found
 
