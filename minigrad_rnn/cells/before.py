@@ -6,27 +6,16 @@ from typing import Any
 
 import minigrad as mg
 
-from .cell import check_state
+from .cell import check_input, state_before
+
+REMEDY = "make a layer of the cell"  # for a whole sequence
 
 
-def check_input(cell: Any, x: mg.Tensor) -> None:
-    """Refuse what is not one step of inputs."""
-    if x.ndim not in (1, 2) or x.shape[-1] != cell.input_size:
-        raise mg.ShapeError(
-            f"{type(cell).__name__}: the input must have shape (batch, {cell.input_size}) or ({cell.input_size},),"
-            f" not {x.shape}\n"
-            "  hint: a cell takes one step; for a whole sequence make a layer of the cell"
-        )
-
-
-def state_before(cell: Any, x: mg.Tensor, h: mg.Tensor | None) -> mg.Tensor:
+def h_before(cell: Any, x: mg.Tensor, h: mg.Tensor | None) -> mg.Tensor:
     """The state that a cell of one part starts from: the one given, or zeros."""
-    check_input(cell, x)
-    shape = (*x.shape[:-1], cell.hidden_size)
-    if h is None:
-        return mg.zeros(*shape, dtype=cell.weight_ih.dtype, device=x.device)
-    check_state(cell, (h,), cell.parts, [shape])
-    return h
+    check_input(cell, x, REMEDY)
+    given, shape = None if h is None else (h,), (*x.shape[:-1], cell.hidden_size)
+    return state_before(cell, given, cell.parts, [shape], cell.weight_ih.dtype, x.device)[0]
 
 
 def told(cell: Any, **options: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import minigrad as mg
 from minigrad import nn
@@ -31,7 +31,6 @@ class Cell(nn.Module):
     ``state_dict`` loads as it is.
 
     Args:
-        recurrence: which equations.
         input_size: features of an input.
         hidden_size: features of the state.
         bias: whether there are biases.
@@ -39,19 +38,24 @@ class Cell(nn.Module):
         options: those of the equations, and of :class:`Noise`.
     """
 
+    kind: ClassVar[type[Recurrence]]  # which equations
+    recurrence: Recurrence
+    noise: Noise
+
     def __init__(
         self,
-        recurrence: type[Recurrence],
         input_size: int,
         hidden_size: int,
-        bias: bool,
-        device: Any,
-        dtype: Any,
-        options: dict[str, Any],
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        **options: Any,
     ) -> None:
         super().__init__()
         check_sizes(self, input_size=input_size, hidden_size=hidden_size)
-        self.recurrence, self.noise = chosen(self, recurrence, options)
+        name = type(self).__name__
+        self.recurrence, self.noise = sorted_options(name, options, self.kind, Noise)
+        self.noise.check(name, self.recurrence.zoned)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         shapes = self.recurrence.shapes(input_size, hidden_size, bias, hidden_size)
         self.names = tuple(shapes)
@@ -104,21 +108,12 @@ class Cell(nn.Module):
         return ", ".join([f"{self.input_size}, {self.hidden_size}", *bias, *options])
 
     def _step(self, x: mg.Tensor, state: State | None, masks: Masks | None, t: int) -> State:
-        if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
-            raise mg.ShapeError(
-                f"{type(self).__name__}: the input must have shape (batch, {self.input_size}) or ({self.input_size},),"
-                f" not {x.shape}\n"
-                "  hint: a cell takes one step; for a whole sequence use the layer"
-            )
-        recurrence, batch = self.recurrence, x.shape[:-1]
+        check_input(self, x)
+        recurrence, batch, w = self.recurrence, x.shape[:-1], self.weights()
         sizes = recurrence.sizes(self.hidden_size, self.hidden_size)
-        shapes = [(*batch, size) for size in sizes]
-        if state is None:
-            dtype = self.weights().weight_hh.dtype
-            state = tuple([mg.zeros(*shape, dtype=dtype, device=x.device) for shape in shapes])
-        check_state(self, state, self.parts, shapes)
-        masks = self.draw_masks(x) if masks is None else masks
-        w = masks.on(self.weights())
+        state = state_before(self, state, self.parts, [(*batch, size) for size in sizes], w.weight_hh.dtype, x.device)
+        masks = self.noise.draw(x, w, self.training) if masks is None else masks
+        w = masks.on(w)
         if recurrence.batch_norm:
             w = w._replace(statistics=self.statistics.at(t))
         with blaming(recurrence, w):
@@ -127,13 +122,6 @@ class Cell(nn.Module):
         after = mixed(zones, 0, after, state)
         show(recurrence, after)
         return after
-
-
-def chosen(module: nn.Module, recurrence: type[Recurrence], options: dict[str, Any]) -> tuple[Recurrence, Noise]:
-    """The recurrence and the noise that options ask for."""
-    equations, noise = sorted_options(type(module).__name__, options, recurrence, Noise)
-    noise.check(type(module).__name__, equations.zoned)
-    return equations, noise
 
 
 def parameter(shape: tuple[int, ...], device: Any, dtype: Any) -> nn.Parameter:
@@ -155,6 +143,26 @@ def check_sizes(module: nn.Module, **sizes: int) -> None:
             raise mg.ShapeError(f"{type(module).__name__}: {name} must be a whole number, not {size!r}")
         if size < 1:
             raise mg.ShapeError(f"{type(module).__name__}: {name} must be at least 1, not {size}")
+
+
+def check_input(cell: Any, x: mg.Tensor, remedy: str = "use the layer") -> None:
+    """Refuse what is not one step of inputs."""
+    if x.ndim not in (1, 2) or x.shape[-1] != cell.input_size:
+        raise mg.ShapeError(
+            f"{type(cell).__name__}: the input must have shape (batch, {cell.input_size}) or ({cell.input_size},),"
+            f" not {x.shape}\n"
+            f"  hint: a cell takes one step; for a whole sequence {remedy}"
+        )
+
+
+def state_before(
+    module: nn.Module, state: Any, parts: tuple[str, ...], shapes: list[tuple[int, ...]], dtype: Any, device: Any
+) -> State:
+    """The state that a step starts from: the one given, if it has these parts in these shapes, or zeros."""
+    if state is None:
+        return tuple([mg.zeros(*shape, dtype=dtype, device=device) for shape in shapes])
+    check_state(module, state, parts, shapes)
+    return tuple(state)
 
 
 def check_state(module: nn.Module, state: Any, parts: tuple[str, ...], shapes: list[tuple[int, ...]]) -> None:

@@ -11,8 +11,8 @@ import numpy
 import minigrad as mg
 from minigrad import nn
 
-from .before import check_input, told
-from .cell import check_sizes, check_state, draw, parameter
+from .before import REMEDY, told
+from .cell import check_input, check_sizes, check_state, draw, parameter
 from .nonlinearity import NONLINEARITIES, nonlinearity as known
 from .recurrence import State
 
@@ -123,7 +123,7 @@ class ClockworkCell(nn.Module):
         Raises:
             ShapeError: an input or a state of another shape.
         """
-        check_input(self, input)
+        check_input(self, input, REMEDY)
         shapes = [(*input.shape[:-1], size) for size in self.sizes]
         if hx is None:
             h = mg.zeros(*shapes[0], dtype=self.weight_ih.dtype, device=input.device)

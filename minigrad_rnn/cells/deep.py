@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import minigrad as mg
 from minigrad import nn
 
-from .before import state_before, told
+from .before import h_before, told
 from .cell import check_sizes, parameter
 from .nonlinearity import NONLINEARITIES, nonlinearity as known
 
@@ -123,7 +123,7 @@ class DeepTransitionCell(nn.Module):
         Raises:
             ShapeError: an input or a state of another shape.
         """
-        h = state_before(self, input, hx)
+        h = h_before(self, input, hx)
         with mg.scope("input"):
             projected = mg.linear(self._through(self.input_layers, input), self.weight_ih, self.bias_ih)
         with mg.scope("transition"):

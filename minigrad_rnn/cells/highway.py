@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import minigrad as mg
 from minigrad import nn
 
-from .before import state_before, told
+from .before import h_before, told
 from .cell import check_sizes, draw, parameter
 
 
@@ -95,7 +95,7 @@ class RHNCell(nn.Module):
         Raises:
             ShapeError: an input or a state of another shape.
         """
-        s = state_before(self, input, hx)
+        s = h_before(self, input, hx)
         with mg.scope("input"):
             projected = mg.linear(input, self.weight_ih)
         for layer, weight in enumerate(self.weight_hh):

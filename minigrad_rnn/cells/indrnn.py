@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import minigrad as mg
 from minigrad import nn
 
-from .before import state_before, told
+from .before import h_before, told
 from .cell import check_sizes, draw, parameter
 from .nonlinearity import NONLINEARITIES, nonlinearity as known
 
@@ -105,7 +105,7 @@ class IndRNNCell(nn.Module):
         Raises:
             ShapeError: an input or a state of another shape.
         """
-        h = state_before(self, input, hx)
+        h = h_before(self, input, hx)
         with mg.scope("input"):
             projected = mg.linear(input, self.weight_ih, self.bias_ih)
         after: mg.Tensor = NONLINEARITIES[self.nonlinearity].function(projected + self.weight_hh * h)

@@ -165,13 +165,4 @@ class LSTMCell(Cell):
     ((2, 5), (2, 5))
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-        **options: Any,
-    ) -> None:
-        super().__init__(LSTMRecurrence, input_size, hidden_size, bias, device, dtype, options)
+    kind = LSTMRecurrence

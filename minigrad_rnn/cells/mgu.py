@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import minigrad as mg
 from minigrad import nn
 
-from .before import state_before, told
+from .before import h_before, told
 from .cell import check_sizes, draw, parameter
 
 
@@ -72,7 +72,7 @@ class MGUCell(nn.Module):
         Raises:
             ShapeError: an input or a state of another shape.
         """
-        h = state_before(self, input, hx)
+        h = h_before(self, input, hx)
         with mg.scope("input"):
             of_gate, of_candidate = mg.linear(input, self.weight_ih, self.bias_ih).chunk(2, -1)
         w_gate, w_candidate = self.weight_hh.chunk(2)

@@ -87,6 +87,8 @@ class RNNCell(Cell):
     (2, 5)
     """
 
+    kind = RNNRecurrence
+
     def __init__(
         self,
         input_size: int,
@@ -97,5 +99,4 @@ class RNNCell(Cell):
         dtype: Any = None,
         **options: Any,
     ) -> None:
-        options["nonlinearity"] = nonlinearity
-        super().__init__(RNNRecurrence, input_size, hidden_size, bias, device, dtype, options)
+        super().__init__(input_size, hidden_size, bias, device, dtype, nonlinearity=nonlinearity, **options)

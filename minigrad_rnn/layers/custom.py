@@ -10,7 +10,7 @@ import minigrad as mg
 from minigrad import nn
 
 from ..cells import Noise, Recurrence, State, Weights
-from ..cells.cell import Cell, check_state
+from ..cells.cell import Cell, state_before
 from ..cells.options import sorted_options
 from .inputs import arranged
 from .options import Wiring
@@ -221,11 +221,8 @@ class StackedCells(nn.Module):
             ShapeError: a state of other parts, or of other shapes; an input that the lowest cell refuses.
         """
         alone, shapes = len(self.parts) == 1, [(*input.shape[:-1], size) for size in self.sizes]
-        if hx is None:
-            hx = tuple([mg.zeros(*shape, dtype=input.dtype, device=input.device) for shape in shapes])
-        elif alone and isinstance(hx, mg.Tensor):
-            hx = (hx,)
-        check_state(self, hx, self.parts, shapes)
+        given = (hx,) if alone and isinstance(hx, mg.Tensor) else hx
+        hx = state_before(self, given, self.parts, shapes, input.dtype, input.device)
         after: list[mg.Tensor] = []
         for cell in self._equations:
             state = cell.step(input, tuple(hx[len(after) : len(after) + len(cell.names)]), Weights(None, None))
