@@ -13,9 +13,8 @@ def recurrent(name: str, input_size: int, hidden_size: int, longest: int = 0) ->
     kind, *start = name.split(", ")
     if kind == "IRNN":
         return identity_rnn(input_size, hidden_size)
-    layer = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}[kind](input_size, hidden_size)
-    if kind == "LSTM":
-        set_gate_bias(layer, gate=1, bias=mg.ones(hidden_size))
+    options = {"forget_bias": 1.0} if kind == "LSTM" else {}
+    layer = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}[kind](input_size, hidden_size, **options)
     return chrono(layer, longest) if start else layer
 
 
