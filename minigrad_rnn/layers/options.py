@@ -6,7 +6,7 @@ import dataclasses
 
 import minigrad as mg
 
-MERGE_MODES = ("concat", "sum", "mul", "ave", "none")
+MERGE_MODES = ("concat", "sum", "mul", "ave", "none")  # the first is the default
 
 
 @dataclasses.dataclass(frozen=True)

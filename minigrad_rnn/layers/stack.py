@@ -18,7 +18,7 @@ from ..cells.noise import Zones, is_probability
 from ..cells.unroll import Run, Running, unroll
 from .fused import fused, why_not
 from .inputs import Sequences, arranged, silent
-from .options import Wiring
+from .options import MERGE_MODES, Wiring
 from .path import Plan, inside_unrolled
 from .states import StateForm
 
@@ -44,7 +44,7 @@ class Stack(nn.Module):
         if not is_probability(dropout):
             name = type(self).__name__
             raise mg.MinigradError(f"{name}: dropout is a probability, from 0 to 1, not {dropout!r}")
-        for idle in _idle(dropout, num_layers, wiring):
+        for idle in _idle(dropout, num_layers, bidirectional, wiring):
             warnings.warn(f"{type(self).__name__}: {idle}", UserWarning, stacklevel=4)
         self.input_size, self.num_layers, self.batch_first = input_size, num_layers, batch_first
         self.dropout, self.bidirectional, self.noise, self.wiring = dropout, bidirectional, noise, wiring
@@ -271,9 +271,11 @@ def suffix(layer: int, reverse: bool) -> str:
     return f"_l{layer}" + ("_reverse" if reverse else "")
 
 
-def _idle(dropout: float, num_layers: int, wiring: Wiring) -> Iterator[str]:
-    """Which options do nothing in a stack of this many layers."""
+def _idle(dropout: float, num_layers: int, bidirectional: bool, wiring: Wiring) -> Iterator[str]:
+    """Which options do nothing in a stack of this many layers and directions."""
     between = {f"dropout={dropout}": dropout, "residual": wiring.residual, "highway": wiring.highway}
     for option, given in between.items():
         if given and num_layers == 1:
             yield f"{option} acts between layers, and there is only one"
+    if not bidirectional and wiring.merge_mode in MERGE_MODES[1:]:
+        yield f"merge_mode={wiring.merge_mode!r} puts two directions together, and there is only one"

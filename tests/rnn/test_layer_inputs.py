@@ -49,12 +49,13 @@ def layers(draw, names=tuple(LAYERS)):
     """A layer of any kind in float64, its parameters drawn."""
     name = draw(st.sampled_from(names))
     kind, options = LAYERS[name]
-    merge = draw(st.sampled_from(MERGES))
+    bidirectional = draw(st.booleans())
+    merge = draw(st.sampled_from(MERGES if bidirectional else MERGES[:1]))
     layer = kind(
         FEATURES,
         options.get("hidden_size", 3),
         num_layers=2 if name in ("sizes", "residual", "highway") else draw(st.integers(1, 2)),
-        bidirectional=draw(st.booleans()),
+        bidirectional=bidirectional,
         batch_first=draw(st.booleans()),
         merge_mode=merge,
         **{key: value for key, value in options.items() if key != "hidden_size"},

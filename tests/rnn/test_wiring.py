@@ -349,6 +349,7 @@ def test_contract(kind, options):
     [
         ({"residual": True}, "residual acts between layers, and there is only one"),
         ({"highway": True}, "highway acts between layers, and there is only one"),
+        ({"merge_mode": "sum"}, "merge_mode=.sum. puts two directions together, and there is only one"),
     ],
 )
 def test_what_does_nothing_says_so(options, told):
