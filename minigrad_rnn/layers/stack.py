@@ -256,6 +256,11 @@ class Stack(nn.Module):
         return next((p.dtype for p in self.parameters()), mg.get_default_dtype())
 
     @property
+    def output_size(self) -> int:
+        """Features of an output: of both directions where they stand side by side."""
+        return self._outputs()[-1]
+
+    @property
     def batch_dim(self) -> int:
         """Which dim of the tensors of the state counts the sequences: 1, or 0 if layers differ in their states."""
         return 1 if self._form().uniform else 0
