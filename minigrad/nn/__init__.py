@@ -20,7 +20,9 @@ from .activation import (
     Softsign,
     Tanh,
 )
+from .adaptive import AdaptiveLogSoftmaxWithLoss
 from .containers import ModuleDict, ModuleList, Sequential
+from .ctc import CTCLoss
 from .dropout import Dropout
 from .embedding import Embedding
 from .linear import Linear
@@ -36,12 +38,16 @@ from .losses import (
     SmoothL1Loss,
 )
 from .module import Module, Parameter
+from .multihead import MultiheadAttention
 from .normalization import BatchNorm1d, LayerNorm
+from .transformer import TransformerEncoderLayer
 
 __all__ = [
+    "AdaptiveLogSoftmaxWithLoss",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "CTCLoss",
     "CrossEntropyLoss",
     "Dropout",
     "ELU",
@@ -63,6 +69,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "Parameter",
     "ReLU",
@@ -75,6 +82,7 @@ __all__ = [
     "Softplus",
     "Softsign",
     "Tanh",
+    "TransformerEncoderLayer",
     "functional",
     "init",
 ]

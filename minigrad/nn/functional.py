@@ -1,4 +1,4 @@
-"""Everything in :mod:`minigrad.nn` that is a function: activations, dropout, normalisation, embedding, losses."""
+"""Everything in :mod:`minigrad.nn` that is a function: activations, dropout, normalisation, attention, losses."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ from ..ops.gathering import embedding
 from ..ops.linalg import linear
 from ..ops.tiling import pad
 from ..tensor import Tensor
+from .attention import masked_softmax, scaled_dot_product_attention
+from .ctc import ctc_loss
+from .linear_cross_entropy import linear_cross_entropy
 from .losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -41,12 +44,14 @@ from .losses import (
     smooth_l1_loss,
 )
 from .normalization import batch_norm, layer_norm
+from .transformer import sinusoidal_positions
 
 __all__ = [
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "elu",
     "embedding",
@@ -59,16 +64,20 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "linear",
+    "linear_cross_entropy",
     "log_softmax",
     "logsigmoid",
+    "masked_softmax",
     "mse_loss",
     "nll_loss",
     "one_hot",
     "pad",
     "relu",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
+    "sinusoidal_positions",
     "smooth_l1_loss",
     "softmax",
     "softplus",

@@ -17,12 +17,10 @@ import argparse
 import importlib.metadata
 import importlib.util
 import os
-import resource
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import measure
@@ -200,25 +198,7 @@ def peak(library: str, kind: str, shape: Shape) -> float:
         return theirs(kind, x, cotangent, False)[0]
 
     step((2, 2, 2, 2))()  # what is loaded or set up once is not the step's
-    run = step(shape)
-    reset = Path("/proc/self/clear_refs")
-    if reset.exists():  # Linux: the peak of importing may be above what is resident now
-        reset.write_text("5")
-    before = _resident("VmRSS")
-    for _ in range(3):
-        run()
-    return (_resident("VmHWM") - before) / 1024
-
-
-def _resident(field: str) -> int:
-    """Kilobytes: resident now, ``VmRSS``, or at most so far, ``VmHWM``; elsewhere than on Linux always the latter.
-
-    Linux counts into ``ru_maxrss`` what the parent had, so that is used only where there is nothing better.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(next(line for line in status.read_text().splitlines() if line.startswith(field)).split()[1])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+    return measure.peak(step(shape))
 
 
 def arguments() -> argparse.Namespace:

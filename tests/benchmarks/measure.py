@@ -6,7 +6,9 @@ import ctypes
 import datetime
 import os
 import platform
+import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +38,28 @@ def table(title: str, times: dict[str, list[float]], scale: float, unit: str, ba
         note = "" if name == first else f"   {first} / {name}: {ratio:.2f}"
         mark = " (the bar)" if name == base else ""
         print(f"  {name:<24}{middle:9.2f} {unit}  ({low:.2f} to {high:.2f}){note}{mark}")
+
+
+def peak(run: Callable[[], object], times: int = 3) -> float:
+    """MB by which the peak of memory of some runs is above what was there before. For a process of its own."""
+    reset = Path("/proc/self/clear_refs")
+    if reset.exists():  # Linux: the peak of importing may be above what is resident now
+        reset.write_text("5")
+    before = _resident("VmRSS")
+    for _ in range(times):
+        run()
+    return (_resident("VmHWM") - before) / 1024
+
+
+def _resident(field: str) -> int:
+    """Kilobytes: resident now, ``VmRSS``, or at most so far, ``VmHWM``; elsewhere than on Linux always the latter.
+
+    Linux counts into ``ru_maxrss`` what the parent had, so that is used only where there is nothing better.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(next(line for line in status.read_text().splitlines() if line.startswith(field)).split()[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
 
 
 def environment(**versions: str) -> None:
