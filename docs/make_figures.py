@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -95,6 +96,104 @@ def long() -> dict[str, Callable[[], mg.Tensor]]:
     return {"": lambda: layer(x)[0][-1].sum()}
 
 
+class Reader(nn.Module):
+    """A model to look into: a frozen embedding, recurrent layers, a head, and a layer that nobody calls."""
+
+    def __init__(self) -> None:
+        self.emb = nn.Embedding(50, 8).requires_grad_(False)
+        self.rnn = mr.LSTM(8, 16, 2, bidirectional=True)
+        self.head = nn.Sequential(nn.Linear(32, 16), nn.Tanh(), nn.Linear(16, 5))
+        self.spare = nn.Linear(16, 5)
+
+    def forward(self, words: mg.Tensor) -> mg.Tensor:
+        states, _ = self.rnn(self.emb(words))
+        return self.head(states[-1] + states.mean(0))
+
+
+class Residual(nn.Module):
+    """A block with a way past it."""
+
+    def __init__(self, size: int) -> None:
+        self.norm, self.lin = nn.LayerNorm(size), nn.Linear(size, size)
+
+    def forward(self, x: mg.Tensor) -> mg.Tensor:
+        return x + self.lin(self.norm(x)).tanh()
+
+
+def folded_ops() -> Drawing:
+    """The ops of a loop of 60 steps."""
+    W, h, states = named(mg.ones(4, 4, requires_grad=True), "W"), named(mg.zeros(2, 4), "h₀"), []
+    with mg.scope("loop"):
+        for t in range(60):
+            with mg.scope(step=t):
+                h = (h @ W).tanh() * 0.5
+                states.append(h)
+    return mg.draw(mg.stack(states).sum(), show=("shape", "scope"))
+
+
+class Parts(nn.Module):
+    """A small classifier whose hidden numbers are brought to length 1: those that are all 0 have none."""
+
+    def __init__(self, hidden: int = 8, squash: Callable[[mg.Tensor], mg.Tensor] = mg.tanh, unit: bool = False) -> None:
+        self.one, self.two = nn.Linear(4, hidden), nn.Linear(hidden, 3)
+        self.squash, self.unit = squash, unit
+
+    def forward(self, x: mg.Tensor) -> mg.Tensor:
+        h = self.squash(self.one(x))
+        if self.unit:
+            with mg.scope("unit"):
+                h = h / (h * h).sum(dim=-1, keepdim=True).sqrt()
+        return self.two(h)
+
+
+def squared(zeros: bool = False, **options: Any) -> Callable[[], mg.Tensor]:
+    """A loss; with ``zeros``, of a model that is silent about one of its inputs."""
+    model, x = Parts(**options), named(mg.randn(5, 4), "x")
+    if zeros:
+        model.one.bias.data = mg.zeros(model.one.bias.shape[0])
+        x.data[2] = 0
+    return lambda: (model(x) - 1).square().mean()
+
+
+def expression() -> mg.Tensor:
+    """The squared error of one layer."""
+    rng = np.random.default_rng(0)
+    W = named(mg.tensor(rng.normal(size=(2, 3)).astype("f4"), requires_grad=True), "W")
+    b = named(mg.tensor([0.1, -0.3], requires_grad=True), "b")
+    x, y = named(mg.tensor([1.0, -2.0, 0.5]), "x"), named(mg.tensor([0.5, -0.5]), "y")
+    return ((W @ x + b).tanh() - y).square().sum()
+
+
+def nan() -> Drawing:
+    with np.errstate(invalid="ignore"):
+        return mg.draw(squared(zeros=True, unit=True), color_by="nan", show=("shape", "scope"))
+
+
+def poisoned() -> Drawing:
+    """A recurrent network that is given a NaN at step 2."""
+    layer, x = mr.LSTM(4, 8, 2), mg.randn(6, 1, 4)
+    x.data[2, 0, 1] = np.nan
+    return mr.draw(lambda: layer(x)[0].square().mean(), color_by="nan")
+
+
+def windows() -> list[mg.Tensor]:
+    """Truncated backpropagation: the state goes on from window to window, the gradient does not."""
+    rnn, head = mr.LSTM(4, 8), nn.Linear(8, 3)
+    state, losses = None, []
+    for _ in range(3):
+        y, state = rnn(mg.randn(3, 1, 4), state)
+        losses.append((head(y) ** 2).sum())
+        state = mr.detach_state(state)
+    return losses
+
+
+def padded() -> mg.Tensor:
+    """Sequences of different lengths in one batch."""
+    model, words = Model(mr.GRU), mg.tensor([[1, 2, 3]] * 5)
+    y = model.out(model.rnn(model.emb(words), lengths=[4, 3, 1])[0])
+    return nn.functional.cross_entropy(y, words, dim=-1)
+
+
 PICTURES: dict[str, Callable[[], Drawing]] = {
     "graph": graph,
     "rnn": rnn,
@@ -103,12 +202,27 @@ PICTURES: dict[str, Callable[[], Drawing]] = {
     "bidirectional": lambda: mr.draw(loss(mr.GRU, bidirectional=True)),
     "residual": lambda: mr.draw(loss(mr.RNN, 3, residual=True)),
     "time_skips": lambda: mr.draw(lambda: mr.RNN(8, 16, time_skips=(2, 4))(mg.ones(6, 1, 8))[0]),
+    "rail": lambda: mr.draw(loss(mr.RNN), weights="rail"),
+    "terms": lambda: mr.draw(flows(8)["spectral radius 0.6: vanishes"], color_by="terms"),
+    "windows": lambda: mr.draw(windows),
+    "padded": lambda: mr.draw(padded),
     "long": lambda: mr.draw(loss(mr.LSTM, steps=200)),
     "cell_lstm": lambda: mr.draw(loss(mr.LSTM), view="cell"),
     "cell_gru": lambda: mr.draw(loss(mr.GRU), view="cell"),
     "cell_own": lambda: mr.draw(lambda: mr.RecurrentLayer(LeakyCell(8, 16))(mg.ones(4, 1, 8))[0], view="cell"),
     "flow": lambda: mr.draw(flows(), view="flow"),
     "flow_long": lambda: mr.draw(long(), view="flow"),
+    "modules": lambda: mg.draw(Reader(), mg.tensor([[1], [2], [3], [4]])),
+    "modules_alike": lambda: mg.draw(nn.Sequential(*[Residual(16) for _ in range(12)]), mg.ones(4, 16), direction="LR"),
+    "folded_ops": folded_ops,
+    "by_gradient": lambda: mg.draw(squared(), color_by="gradient", show=("shape", "scope")),
+    "by_bytes": lambda: mg.draw(squared(), color_by="bytes", show=("shape", "scope")),
+    "cells_by_value": lambda: mr.draw(loss(mr.GRU, 2), color_by="value"),
+    "nan": nan,
+    "nan_cells": poisoned,
+    "backward": lambda: mg.draw.backward(expression),
+    "backward_cells": lambda: mr.draw.backward(loss(mr.LSTM, 2)),
+    "diff": lambda: mg.draw.diff(squared(), squared(hidden=16, squash=mg.relu, unit=True)),
 }
 
 
@@ -127,7 +241,7 @@ if __name__ == "__main__":
     folder.mkdir(parents=True, exist_ok=True)
     for name, drawn in PICTURES.items():
         mg.manual_seed(0)
-        dot = drawn().dot
-        picture = squeezed(render(page_wide(dot) if name == "rnn" else dot, "svg").decode())
+        drawing = drawn()
+        picture = squeezed(render(page_wide(drawing.dot), "svg").decode() if name == "rnn" else drawing.svg())
         (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
         print(f"{name}.svg: {len(picture) / 1000:.0f} kB")

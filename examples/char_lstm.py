@@ -27,8 +27,7 @@ from shakespeare import WHERE, read
 
 import minigrad as mg
 from minigrad import nn
-from minigrad_rnn.language import CharacterModel, Corpus, TextError, bits_per_character, generate
-from minigrad_rnn.language.corpus import windows
+from minigrad_rnn.language import Corpus, LanguageModel, Windows, bits_per_character, generate
 
 EMBEDDING = 64
 GOAL = 1.68
@@ -36,7 +35,7 @@ GOAL = 1.68
 Curve = list[tuple[float, float]]  # seconds, and nats for a held-out character
 
 
-def train(model: CharacterModel, corpus: Corpus, options: argparse.Namespace) -> Curve:
+def train(model: LanguageModel, corpus: Corpus, options: argparse.Namespace) -> Curve:
     """Reads the text again and again until the time is over; that for looking at the held-out part counts too."""
     optimizer = mg.optim.Adam(model.parameters(), lr=options.lr)
     numbers, held_out = mg.tensor(corpus.train), mg.tensor(corpus.held_out)
@@ -44,7 +43,7 @@ def train(model: CharacterModel, corpus: Corpus, options: argparse.Namespace) ->
     steps, started = 0, time.perf_counter()
     for epoch in itertools.count(1):
         state = None
-        for inputs, targets in windows(numbers, streams=32, steps=50):
+        for inputs, targets in Windows(numbers, streams=32, steps=50):
             logits, state = model(inputs, state)
             loss = nn.functional.cross_entropy(logits, targets, dim=-1)
             optimizer.zero_grad()
@@ -84,11 +83,11 @@ def main() -> None:
     options = parser.parse_args()
     try:
         corpus = Corpus(read(options.text))
-    except TextError as error:  # too short
+    except mg.MinigradError as error:  # too short
         raise SystemExit(str(error)) from None
 
     mg.manual_seed(options.seed)
-    model = CharacterModel(len(corpus.vocabulary), EMBEDDING, options.hidden)
+    model = LanguageModel(len(corpus.vocabulary), EMBEDDING, options.hidden)
     print(f"{len(corpus.train):,} characters to learn from, {len(corpus.held_out):,} held out")
     print(f"{model.count_parameters():,} parameters")
     curve = train(model, corpus, options)

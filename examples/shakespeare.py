@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from minigrad_rnn.language import TextError, read_text
+import minigrad as mg
+from minigrad_rnn.data import read_text
 
 WHERE = "the text used here is data/tinyshakespeare/input.txt of github.com/karpathy/char-rnn; any UTF-8 text will do"
 
@@ -11,5 +12,5 @@ def read(path: Path) -> str:
     """The text of a file; where there is none, the script ends and says where to get it."""
     try:
         return read_text(path)
-    except TextError as error:
+    except mg.MinigradError as error:
         raise SystemExit(f"{error}\n  hint: {WHERE}") from None

@@ -29,7 +29,7 @@ from . import backend
 from .context import Scope
 from .edges import OUTPUT, kept_by_rules
 from .errors import GraphError
-from .node import Handle, Node, location
+from .node import Handle, Leaf, Node, location
 from .op import Op
 
 Plain = Any  # None, a number, a string, or a tuple of these
@@ -74,6 +74,8 @@ class GraphNode:
         bytes: of the outputs.
         saved: bytes of arrays that its rules keep for backward, and that no earlier node keeps.
         grad_norm: Euclidean norm of the gradient that it holds, if the graph was made with ``grads=True``.
+        cut_from: of what ``detach`` cut off: the number of the op whose result it was, or, if that is not part of this
+            graph, those of what the op was made of; empty if they are not either. ``None``: it was not cut off.
     """
 
     id: int
@@ -91,6 +93,7 @@ class GraphNode:
     bytes: int
     saved: int
     grad_norm: float | None = None
+    cut_from: tuple[int, ...] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -234,7 +237,7 @@ def graph(y: Any, *, grads: bool = False) -> Graph:
         sources = {node: Source(i) for node, i in ids.items()}
         operands = [tuple([_operand(x, sources) for x in node.inputs]) for node in ids]
         uses = Counter([x.node for inputs in operands for x in inputs if x.__class__ is Source])
-        reader = _Reader(grads)
+        reader = _Reader(grads, ids)
         nodes = tuple([reader.read(node, i, operands[i], uses[i]) for node, i in ids.items()])
         return Graph(nodes, tuple([_operand(root, sources) for root in roots]))
 
@@ -295,8 +298,9 @@ def _operand(x: Any, sources: Mapping[Node, Source]) -> Any:
 class _Reader:
     """Copies nodes into :class:`GraphNode` records; remembers what it met, because most of a node others have too."""
 
-    def __init__(self, grads: bool) -> None:
-        self.grads = grads
+    def __init__(self, grads: bool, ids: Mapping[Node, int]) -> None:
+        self.grads, self.ids = grads, ids
+        self.by_seq: dict[int, int] = {}  # the numbers of nodes by their creation numbers, once they are asked for
         self.lines: dict[tuple[CodeType | None, int], str] = {(None, -1): ""}
         self.places: dict[Scope | None, Places] = {None: ()}
         self.outputs: dict[tuple[Any, Any], tuple[tuple[tuple[int, ...], ...], tuple[str, ...], int]] = {}
@@ -328,7 +332,14 @@ class _Reader:
             outputs[2],
             self._new_bytes(node.edges) if node.edges else 0,
             _norm(extra.grad) if self.grads and extra is not None and extra.grad is not None else None,
+            self._cut_from(node.cut_from) if op is None and isinstance(node, Leaf) and node.cut_from else None,
         )
+
+    def _cut_from(self, seqs: tuple[int, ...]) -> tuple[int, ...]:
+        if not self.by_seq:
+            self.by_seq = {node.seq: number for node, number in self.ids.items()}
+        found = [self.by_seq[seq] for seq in seqs if seq in self.by_seq]
+        return tuple(found[:1] if seqs[0] in self.by_seq else found)
 
     def _places(self, scope: Scope | None) -> Places:
         new = []
@@ -426,6 +437,7 @@ def _record(node: GraphNode) -> dict[str, Any]:
         "places": node.places,
         "where": node.where,
         "requires_grad": node.requires_grad,
+        **({} if node.cut_from is None else {"cut_from": node.cut_from}),
     }
 
 

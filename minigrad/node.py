@@ -104,13 +104,16 @@ class Leaf(Node):
 
     ``changed`` is the number at which its array was last changed in place (0: never), ``changed_at`` the code object
     and offset that did it. A node that was made before that number and kept the array must not be differentiated any
-    more. ``origin`` is the leaf whose array this one shares, if it came about by ``detach``.
+    more. ``origin`` is the leaf whose array this one shares, if it came about by ``detach``. If that was of the result
+    of an op, ``cut_from`` holds the creation numbers of the op's node and of those it was made of (else it is empty):
+    they tell where a graph was cut, and keep nothing alive.
     """
 
-    __slots__ = ("changed", "changed_at", "origin", "tracked")
+    __slots__ = ("changed", "changed_at", "cut_from", "origin", "tracked")
 
     changed: int
     changed_at: tuple[CodeType | None, int]
+    cut_from: tuple[int, ...]
     origin: Leaf | None
     tracked: bool
 
@@ -126,6 +129,7 @@ class Leaf(Node):
         self.shape, self.dtype = array.shape, array.dtype
         self.changed, self.changed_at = 0, (None, -1)
         self.origin = None
+        self.cut_from = ()
         self.tracked = tracked
 
     @property
@@ -149,6 +153,19 @@ class Leaf(Node):
         if self.origin is not None:
             self.origin.changed, self.origin.changed_at = self.changed, self.changed_at
         self.shape, self.dtype = array.shape, array.dtype
+
+
+def made_by(node: Node) -> tuple[int, ...]:
+    """The creation numbers of a node and of the ops it was made of, behind those that give a view."""
+    sources = [_viewed(source) for source in node.inputs if isinstance(source, Node)]
+    return node.seq, *[source.seq for source in sources if source.op is not None]
+
+
+def _viewed(node: Node) -> Node:
+    """What a node is a view of, or itself."""
+    while node.op is not None and node.op.views:
+        node = node.inputs[0]
+    return node
 
 
 class Extra:

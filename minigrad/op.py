@@ -85,6 +85,8 @@ class Op:
     def kept_inputs(self, node: Node, kept: Iterable[tuple[Rule, tuple[Any, ...]]]) -> Iterator[tuple[Any, Any]]:
         """The inputs of a call whose arrays its rules keep, each with the array."""
         for rule, values in kept:
+            if rule not in self.keeps:  # of one output of several, which keeps no arrays
+                continue
             for name, value in zip(self.keeps[rule], values, strict=True):
                 if name in self.inputs and self.variadic:
                     yield from zip(node.inputs, value, strict=True)

@@ -17,7 +17,7 @@ from . import backend, engine
 from .array_handle import ArrayHandle
 from .call import make_handles_of, wrap
 from .errors import DtypeError, GraphError, MinigradError
-from .node import Array, Handle, Leaf, Node, next_number
+from .node import Array, Handle, Leaf, Node, made_by, next_number
 from .ops import (
     activation,
     arithmetic,
@@ -151,6 +151,8 @@ class Tensor(ArrayHandle):
         leaf = self._node if self._node is not None else self._constant
         if isinstance(leaf, Leaf):  # a change of the one is a change of the other
             result.constant().origin = leaf.origin or leaf
+        if leaf is not None:
+            result.constant().cut_from = leaf.cut_from if isinstance(leaf, Leaf) else made_by(leaf)
         return result
 
     def retain_grad(self) -> None:

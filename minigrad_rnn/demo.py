@@ -22,16 +22,16 @@ from minigrad.files import replace_file
 
 from .draw import draw
 from .language import (
-    CharacterModel,
     Corpus,
     CountModel,
+    LanguageModel,
     TextError,
+    Windows,
     bits_per_character,
     builtin_text,
     generate,
     read_text,
 )
-from .language.corpus import windows
 from .layers import unrolled
 
 EMBEDDING_DIM = 48
@@ -72,7 +72,8 @@ def run(options: Options) -> bool:
     """Do the whole job; returns whether Ctrl-C ended the training early.
 
     Raises:
-        TextError: the text is missing, not UTF-8, or too short.
+        TextError: the text is too short.
+        FileError: it is missing, or not UTF-8.
         OSError: the results cannot be written.
     """
     text = builtin_text() if options.text is None else read_text(options.text)
@@ -81,8 +82,8 @@ def run(options: Options) -> bool:
         raise TextError(f"{len(corpus.train)} characters are too few for {options.streams} streams (--streams)")
     _check_writable(options.out)
     mg.manual_seed(options.seed)
-    model = CharacterModel(len(corpus.vocabulary), EMBEDDING_DIM, options.hidden, options.layers)
-    model.lstm.fused = options.path == "fused"
+    model = LanguageModel(len(corpus.vocabulary), EMBEDDING_DIM, options.hidden, options.layers)
+    model.recurrent.fused = options.path == "fused"
     held_out = mg.tensor(corpus.held_out)
     source = "Python's language reference" if options.text is None else str(options.text)
     print(f"text      {source}: {len(text):,} characters, {len(corpus.vocabulary)} different, last 10 % held out")
@@ -105,7 +106,7 @@ def run(options: Options) -> bool:
     return result.stopped
 
 
-def train(model: CharacterModel, numbers: mg.Tensor, options: Options) -> Run:
+def train(model: LanguageModel, numbers: mg.Tensor, options: Options) -> Run:
     """Truncated backpropagation through time: the state is carried from window to window, its gradient is not.
 
     Adam with a one-cycle learning rate over the time (or steps) there is. Ctrl-C ends the loop after the step it
@@ -161,7 +162,7 @@ def _endless(numbers: mg.Tensor, options: Options) -> Iterator[Any]:
     """The windows of the text again and again, ``None`` before each round."""
     for _ in itertools.count():
         yield None
-        yield from windows(numbers, options.streams, options.window)
+        yield from Windows(numbers, options.streams, options.window)
 
 
 def _schedule(progress: float) -> float:
@@ -171,7 +172,7 @@ def _schedule(progress: float) -> float:
     return 0.01 + 0.99 * (1 + math.cos(math.pi * (progress - 0.1) / 0.9)) / 2
 
 
-def write(model: CharacterModel, corpus: Corpus, options: Options) -> str:
+def write(model: LanguageModel, corpus: Corpus, options: Options) -> str:
     """Text from the model, after the prompt."""
     prompt = mg.tensor(corpus.vocabulary.encode(options.prompt or "\n"))
     return options.prompt + corpus.vocabulary.decode(generate(model, prompt, options.length, options.temperature))
@@ -205,7 +206,7 @@ def _check_writable(folder: Path) -> None:
 
 
 def _save(
-    model: CharacterModel, corpus: Corpus, options: Options, figures: dict[str, float], result: Run, sample: str
+    model: LanguageModel, corpus: Corpus, options: Options, figures: dict[str, float], result: Run, sample: str
 ) -> None:
     out = options.out
     config = {"embedding_dim": EMBEDDING_DIM, "hidden_size": options.hidden, "num_layers": options.layers}
@@ -259,7 +260,7 @@ def _smoothed(values: list[float]) -> list[float]:
     return [(sums[i] - sums[max(0, i - width)]) / min(i, width) for i in range(1, len(sums))]
 
 
-def _draw(model: CharacterModel, corpus: Corpus, out: Path) -> str | None:
+def _draw(model: LanguageModel, corpus: Corpus, out: Path) -> str | None:
     """The network, folded and unrolled over a few steps; where nothing can render it, its DOT text and a note."""
     numbers = mg.tensor(corpus.held_out[: DRAWN_STEPS + 1]).unsqueeze(1)
     drawing = draw(lambda: nn.functional.cross_entropy(model(numbers[:-1])[0], numbers[1:], dim=-1), view="both")
@@ -272,7 +273,7 @@ def _draw(model: CharacterModel, corpus: Corpus, out: Path) -> str | None:
     return None
 
 
-def _gradient_flow(model: CharacterModel, corpus: Corpus, out: Path, steps: int) -> None:
+def _gradient_flow(model: LanguageModel, corpus: Corpus, out: Path, steps: int) -> None:
     """How much of the loss of the last prediction reaches each gate at each earlier step: a table, and as CSV."""
     numbers = mg.tensor(corpus.held_out[: steps + 1]).unsqueeze(1)
     with unrolled():

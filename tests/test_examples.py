@@ -118,6 +118,56 @@ def test_char_lstm(run, text, tmp_path):
     assert figure(tmp_path / "nats.png")
 
 
+def test_seq2seq_reverse_sort(run, tmp_path):
+    arguments = ("--length", 4, "--symbols", 4, "--steps", 150, "--hidden", 16, "--lr", 0.02)
+    printed = run("seq2seq_reverse_sort.py", *arguments, "--plot", tmp_path / "attention.png")
+    assert number(printed, "reverse +attention +exact") > 80
+    assert printed.count("exact") == 4
+    assert figure(tmp_path / "attention.png")
+
+
+def test_seq2seq_dates(run):
+    printed = run("seq2seq_dates.py", "--pairs", 2000, "--epochs", 2, "--hidden", 32, "--batch", 32, "--lr", 0.01)
+    losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", printed)]
+    assert losses[1] < losses[0] < 2.5
+    assert len(re.findall(r"^'.*' -> ", printed, re.MULTILINE)) == 3
+
+
+@pytest.mark.parametrize("form", [(), ("--plain", "--forwards")])
+def test_seq2seq_addition(run, form):
+    printed = run("seq2seq_addition.py", "--pairs", 1000, "--epochs", 3, "--hidden", 16, "--batch", 32, *form)
+    losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", printed)]
+    assert len(losses) == 3
+    assert losses[2] < losses[0]
+
+
+def test_trees_listops(run, tmp_path):
+    arguments = ("--count", 300, "--epochs", 2, "--plot", tmp_path / "listops.png")
+    printed = run("trees_listops.py", *arguments)
+    assert len(re.findall(r"right: 1: [\d.]+%, .* 5: [\d.]+%", printed)) == 3
+    assert number(printed, "Tree-LSTM .* right: 1:") > 15
+    assert figure(tmp_path / "listops.png")
+
+
+def test_trees_listops_from_a_file(run, tmp_path):
+    path = tmp_path / "listops.tsv"
+    path.write_text("".join(f"{i}\t( ( ( [MAX {i} ) 0 ) ] )\n" for i in range(10)), encoding="utf-8")
+    printed = run("trees_listops.py", "--networks", "LSTM", "--data", path, "--batch", 3, "--epochs", 1)
+    assert "9 expressions to learn from, 1 new ones" in printed
+    for text in ("7\t( ( [MAX 7 )", "7\t( ( ( [MAX 3 ) 0 ) ] )"):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(SystemExit, match=r"listops\.tsv.*(never closed|values are wrong)"):
+            run("trees_listops.py", "--data", path)
+
+
+def test_word_lm(run, text):
+    """More in tests/language/test_word_lm.py."""
+    text.write_text("hello world, " * 400, encoding="utf-8")
+    printed = run("word_lm.py", "--data", text, "--raw", "--epochs", 1, "--hidden", 8, "--streams", 4, "--lr", 2)
+    assert number(printed, "held-out perplexity") < 5
+    assert "it is ..." in printed
+
+
 @pytest.mark.parametrize("script", ["min_char_rnn.py", "char_lstm.py"])
 def test_a_missing_text_is_told(run, script, tmp_path):
     with pytest.raises(SystemExit, match=r"(?s)cannot read .*missing.txt: .*hint: .*tinyshakespeare"):

@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from .colours import Shade
+
 
 class Place(NamedTuple):
-    """One level of the model: a name, or a time step."""
+    """One level of the model: a name, or a time step; ``note`` is written below it."""
 
     name: str
     step: int | None = None
+    note: str = ""
 
     def __str__(self) -> str:
         return self.name if self.step is None else f"t = {self.step}"
@@ -25,7 +28,11 @@ Panel = tuple[Place, ...]  # the path of a panel, outermost first; () is the pag
 
 
 class Row(NamedTuple):
-    """A line in a box. ``look`` is ``"title"``, ``"plain"``, ``"muted"``, ``"grad"`` or ``"caption"``."""
+    """A line in a box.
+
+    ``look`` is ``"title"``, ``"plain"``, ``"muted"``, ``"grad"``, ``"number"``, ``"caption"``, or ``"hidden"``, which
+    is room for a text that is not there yet.
+    """
 
     text: str
     look: str = "plain"
@@ -44,6 +51,9 @@ class Box:
         tooltip: what it says when the mouse is over it.
         dashed: whether its border is.
         ops: how many ops it stands for.
+        nodes: the numbers of the nodes of the graph that it stands for.
+        shade: its colours, if they do not follow from its role.
+        border: how thick that is.
     """
 
     id: str
@@ -55,56 +65,81 @@ class Box:
     tooltip: str = ""
     dashed: bool = False
     ops: int = 0
+    nodes: tuple[int, ...] = ()
+    shade: Shade | None = None
+    border: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """An arrow from a box to a box: if given, from an outlet of the one, to an inlet of the other."""
+    """An arrow from a box to a box: if given, from an outlet of the one, to an inlet of the other.
+
+    ``look`` is a key of :data:`minigrad.draw.style.ARROWS`; ``label`` is written beside it.
+    """
 
     tail: str
     head: str
     outlet: str = ""
     inlet: str = ""
     tooltip: str = ""
+    look: str = ""
+    label: str = ""
+
+
+class KeyItem(NamedTuple):
+    """An entry of the key below a diagram: words, with a swatch, or a bar of colours and the numbers along it."""
+
+    text: str
+    shades: tuple[Shade, ...] = ()
+    marks: tuple[str, ...] = ()
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
     """Boxes in topological order, and arrows.
 
-    ``direction`` is where the arrows point: ``"LR"``, ``"TB"``, ``"RL"`` or ``"BT"``.
+    ``direction`` is where the arrows point: ``"LR"``, ``"TB"``, ``"RL"`` or ``"BT"``. ``key`` says, below it, what its
+    colours mean.
     """
 
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
     direction: str = "LR"
+    key: tuple[KeyItem, ...] = ()
+
+    def ranks(self) -> dict[str, int]:
+        """How many arrows lead to each box, by the longest way; a box without any stands before what it points to."""
+        place = {box.id: i for i, box in enumerate(self.boxes)}
+        heads: dict[str, list[str]] = {box.id: [] for box in self.boxes}
+        fed = {arrow.head for arrow in self.arrows}
+        for arrow in self.arrows:
+            if place[arrow.tail] < place[arrow.head] or arrow.tail not in fed:  # others close a loop, and lead back
+                heads[arrow.tail].append(arrow.head)
+        rank = dict.fromkeys(heads, 0)
+        for id, ahead in heads.items():
+            for head in ahead:
+                rank[head] = max(rank[head], rank[id] + 1)
+        for id, ahead in heads.items():
+            if id not in fed and ahead:
+                rank[id] = min(rank[head] for head in ahead) - 1
+        return rank
 
     def layout_cost(self) -> int:
         """How much work the arrows will be for Graphviz: the ranks they jump over, summed.
 
         Its running time grows with this, not with the number of boxes: 1,000 cost it 0.1 s, 9,000 some 5 s, 20,000
-        more than a minute. A box without incoming arrows stands right before the first box that it points to.
+        more than a minute.
         """
-        heads: dict[str, list[str]] = {box.id: [] for box in self.boxes}
-        fed: set[str] = set()
-        for arrow in self.arrows:
-            heads[arrow.tail].append(arrow.head)
-            fed.add(arrow.head)
-        rank = dict.fromkeys(heads, 0)
-        for box in self.boxes:
-            for head in heads[box.id]:
-                rank[head] = max(rank[head], rank[box.id] + 1)
-        for box in self.boxes:
-            if box.id not in fed and heads[box.id]:
-                rank[box.id] = min(rank[head] for head in heads[box.id]) - 1
-        return sum(max(rank[head] - rank[tail] - 1, 0) for tail in heads for head in heads[tail])
+        rank = self.ranks()
+        return sum(max(rank[arrow.head] - rank[arrow.tail] - 1, 0) for arrow in self.arrows)
 
 
 def common(panels: Iterable[Panel]) -> Panel:
     """The innermost panel that all of these lie in.
 
-    >>> common([(Place("rnn"), Place("", 0)), (Place("rnn"), Place("", 1))])
-    (Place(name='rnn', step=None),)
+    >>> common([(Place("rnn"), Place("", 0)), (Place("rnn"), Place("", 1))]) == (Place("rnn"),)
+    True
     """
     first, *others = panels
     depth = len(first)

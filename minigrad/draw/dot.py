@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from .diagram import Arrow, Box, Diagram, Panel, Row
+from .key import key_label
 from .ops import cut
-from .style import FONT, GRADIENT, INK, MUTED, OUTSIDE, PALETTE, PANEL_FILL, PANEL_STROKE
+from .style import ARROWS, FONT, GRADIENT, INK, LABELS, MUTED, OUTSIDE, PALETTE, PANEL_FILL, PANEL_STROKE
+from .text import clean
 
 _HEAD = f"""\
   graph [bgcolor=transparent fontname="{FONT}" fontsize=11 fontcolor="{OUTSIDE}" pad=0.15 nodesep=0.22 ranksep=0.38]
@@ -25,6 +27,8 @@ _LOOKS = {
     "plain": "{}",
     "muted": f'<font point-size="10" color="{MUTED}">{{}}</font>',
     "grad": f'<font point-size="10" color="{GRADIENT}">{{}}</font>',
+    "hidden": '<font point-size="10" color="transparent">{}</font>',
+    "number": '<font point-size="11"><b>{}</b></font>',
     "port": f'<font point-size="8" color="{MUTED}">{{}}</font>',
     "caption": f'<font point-size="9" color="{MUTED}"><i>{{}}</i></font>',
 }
@@ -32,17 +36,27 @@ _LOOKS = {
 
 def to_dot(diagram: Diagram) -> str:
     """The DOT text of a diagram: the same for the same diagram, byte for byte."""
+    boxes = {box.id: box for box in diagram.boxes}
+    ends = [arrow_ends(arrow, boxes[arrow.tail], boxes[arrow.head], diagram.direction) for arrow in diagram.arrows]
+    lines = [head(diagram), *_inside((), diagram.boxes, clusters(diagram.boxes), diagram.direction)]
+    lines += [f"  {start} -> {end}{look}" for start, end, look in ends]
+    return "\n".join([*lines, *foot(diagram), "}"]) + "\n"
+
+
+def head(diagram: Diagram) -> str:
+    """What stands before the first box."""
     lines = ["digraph {", f"  rankdir={diagram.direction}"]
     if diagram.layout_cost() > HARD:
         lines.append("  nslimit=2; nslimit1=2; mclimit=0.1")
-    sides = _SIDES[diagram.direction]
-    lines += [_HEAD.rstrip("\n"), *_inside((), diagram.boxes, _clusters(diagram.boxes), sides)]
-    boxes = {box.id: box for box in diagram.boxes}
-    lines += [f"  {_arrow(arrow, boxes[arrow.tail], boxes[arrow.head], sides)}" for arrow in diagram.arrows]
-    return "\n".join([*lines, "}"]) + "\n"
+    return "\n".join([*lines, _HEAD.rstrip("\n")])
 
 
-def _clusters(boxes: Iterable[Box]) -> dict[Panel, int]:
+def foot(diagram: Diagram) -> list[str]:
+    """What stands after the last arrow: the key. Any earlier, and every panel would have it."""
+    return [f"  labelloc=b label={key_label(diagram.key)}"] if diagram.key else []
+
+
+def clusters(boxes: Iterable[Box]) -> dict[Panel, int]:
     """A number for every panel, by first appearance; a panel comes after the one around it."""
     numbers: dict[Panel, int] = {}
     for box in boxes:
@@ -51,13 +65,13 @@ def _clusters(boxes: Iterable[Box]) -> dict[Panel, int]:
     return numbers
 
 
-def _inside(page: Panel, boxes: tuple[Box, ...], clusters: dict[Panel, int], sides: str) -> Iterator[str]:
+def _inside(page: Panel, boxes: tuple[Box, ...], numbers: dict[Panel, int], direction: str) -> Iterator[str]:
     """What stands in a panel: its own boxes, then the panels in it. Nesting is as deep as scopes are nested."""
     members: dict[Panel, list[Box]] = {}
     for box in boxes:
         members.setdefault(box.panel, []).append(box)
     children: dict[Panel, list[Panel]] = {}
-    for panel in clusters:
+    for panel in numbers:
         children.setdefault(panel[:-1], []).append(panel)
     todo: list[tuple[Panel, bool]] = [(page, False)]
     while todo:
@@ -67,23 +81,35 @@ def _inside(page: Panel, boxes: tuple[Box, ...], clusters: dict[Panel, int], sid
             yield f"{indent[2:]}}}"
             continue
         if panel:
-            yield f"{indent[2:]}subgraph cluster_{clusters[panel]} {{"
-            yield (
-                f"{indent}label={quoted(cut(str(panel[-1])))} labeljust=l style=rounded penwidth=1 margin=10"
-                f' bgcolor="{PANEL_FILL}" color="{PANEL_STROKE}" tooltip={quoted("/".join(map(str, panel)))}'
-            )
+            yield f"{indent[2:]}subgraph cluster_{numbers[panel]} {{"
+            yield f"{indent}{panel_look(panel)}"
             todo.append((panel, True))
-        yield from (f"{indent}{_box(box, sides)}" for box in members.get(panel, ()))
+        yield from (f"{indent}{box_line(box, direction)}" for box in members.get(panel, ()))
         todo += [(child, False) for child in reversed(children.get(panel, []))]
 
 
-def _box(box: Box, sides: str) -> str:
-    fill, stroke = PALETTE[box.role]
+def panel_look(panel: Panel) -> str:
+    """What a panel is called and looks like."""
+    label = quoted(name := cut(str(panel[-1])))
+    if panel[-1].note:
+        rows = (Row(name, "title"), Row(panel[-1].note, "muted"))
+        text = _table(f"<tr><td>{_text(row, OUTSIDE)}</td></tr>" for row in rows)
+        label = f"<{text}>".replace("<td>", '<td align="left">')
+    return (
+        f"label={label} labeljust=l style=rounded penwidth=1 margin=10"
+        f' bgcolor="{PANEL_FILL}" color="{PANEL_STROKE}" tooltip={quoted("/".join(map(str, panel)))}'
+    )
+
+
+def box_line(box: Box, direction: str) -> str:
+    """A box, as one line."""
+    sides = _SIDES[direction]
+    fill, ink, stroke = box.shade or (PALETTE[box.role].fill, "", PALETTE[box.role].stroke)
     style = "rounded,dashed" if box.dashed else "rounded"
-    look = f'border="1" cellborder="0" cellspacing="0" cellpadding="2" style="{style}"'
+    look = f'border="{box.border}" cellborder="0" cellspacing="0" cellpadding="2" style="{style}"'
     look += f' bgcolor="{fill}" color="{stroke}"'
-    text = _table(f"<tr><td>{_text(row)}</td></tr>" for row in box.rows)
-    parts = [_ports(box.inlets, "i", sides), text, _ports(box.outlets, "o", sides)]
+    text = _table(f"<tr><td>{_text(row, ink)}</td></tr>" for row in box.rows)
+    parts = [_ports(box.inlets, "i", sides, ink), text, _ports(box.outlets, "o", sides, ink)]
     if sides[0] in "es":  # arrows come in at the right or at the bottom
         parts.reverse()
     if sides in ("we", "ew"):
@@ -97,27 +123,43 @@ def _table(rows: Iterable[str]) -> str:
     return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{"".join(rows)}</table>'
 
 
-def _ports(labels: tuple[str, ...], kind: str, sides: str) -> str:
+def _ports(labels: tuple[str, ...], kind: str, sides: str, ink: str) -> str:
     """The strip of small numbers at an edge of a box, each of them a place for an arrow."""
-    cells = [f'<td port="{kind}{label}">{_LOOKS["port"].format(html.escape(label))}</td>' for label in labels]
+    cells = [f'<td port="{kind}{label}">{_inked("port", html.escape(label), ink)}</td>' for label in labels]
     if not cells:
         return ""
     rows = cells if sides in ("we", "ew") else ["".join(cells)]
     return _table(f"<tr>{row}</tr>" for row in rows)
 
 
-def _text(row: Row) -> str:
+def _text(row: Row, ink: str) -> str:
     text = html.escape(clean(row.text)).replace("\n", " ").replace("\\", "\\\\")  # else \\N is the name of the box
-    return _LOOKS[row.look].format(f"&#160;{text}&#160;")
+    return _inked(row.look, f"&#160;{text}&#160;", ink)
 
 
-def _arrow(arrow: Arrow, tail: Box, head: Box, sides: str) -> str:
+def _inked(look: str, text: str, ink: str) -> str:
+    """A text in its look; in a box with colours of its own, all texts have one."""
+    if not ink or look == "hidden":
+        return _LOOKS[look].format(text)
+    return f'<font color="{ink}">{re.sub(" color=.[^ >]*", "", _LOOKS[look]).format(text)}</font>'
+
+
+def arrow_ends(arrow: Arrow, tail: Box, head: Box, direction: str) -> tuple[str, str, str]:
+    """Where an arrow starts, where it ends, and its attributes."""
+    sides = _SIDES[direction]
     start = f"{arrow.tail}:o{arrow.outlet}:{sides[1]}" if arrow.outlet else arrow.tail
     end = f"{arrow.head}:i{arrow.inlet}:{sides[0]}" if arrow.inlet else arrow.head
     attributes = [f"tooltip={quoted(arrow.tooltip)}"] if arrow.tooltip else []
     if tail.ops and tail.panel != head.panel:  # leaves room, before a panel's first op, for the leaves it uses
         attributes.append("minlen=2")
-    return f"{start} -> {end}" + (f" [{' '.join(attributes)}]" if attributes else "")
+    if arrow.look:
+        look = ARROWS[arrow.look]
+        attributes.append(f'color="{look.colour}" penwidth={look.width:g}')
+        attributes += [f"style={look.style}"] if look.style != "solid" else []
+        attributes += [f"dir={look.dir}"] if look.dir != "forward" else []
+    if arrow.label:
+        attributes.append(f'label={quoted(f" {arrow.label} ")} fontcolor="{LABELS.get(arrow.look, OUTSIDE)}"')
+    return start, end, f" [{' '.join(attributes)}]" if attributes else ""
 
 
 def quoted(text: str) -> str:
@@ -128,11 +170,3 @@ def quoted(text: str) -> str:
     """
     text = html.escape(clean(text), quote=False).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{text}"'
-
-
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-
-
-def clean(text: str) -> str:
-    """A text without what XML and UTF-8 have no place for: control characters and lone surrogates become �."""
-    return _UNPRINTABLE.sub("�", text)

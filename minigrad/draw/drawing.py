@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import GraphError
 from ..files import replace_file
-from ..graph import Graph, graph
+from ..graph import Graph, graph, uncollected
+from ..nn import Module
 from .diagram import Diagram
 from .dot import to_dot
+from .fit import READABLE, fitted
+from .measure import computed, measure
 from .ops import op_diagram
+from .overview import module_diagram
+from .paint import painted
 from .render import FORMATS, RenderError, render
 from .sheet import Sheet, sheet_dot
-from .transforms import alias_shared, collapse, dissolve_lone
+from .whole import Whole, unpainted, weakly
 
 SHOW = ("shape", "params", "grad", "scope")
 ALSO = ("dtype", "line")
 DIRECTIONS = ("LR", "TB", "RL", "BT")
 LARGEST_OUTPUT = 1_000_000  # characters of SVG that a notebook is given
-MAX_COST = 12_000  # layout cost (Diagram.layout_cost) beyond which Graphviz takes minutes
 
 
 class Drawing:
@@ -31,10 +36,11 @@ class Drawing:
         diagram: boxes and arrows, as data: a :class:`Diagram`, or a :class:`Sheet` where the places are known.
         dot: the text for Graphviz.
         timeout: seconds that the program ``dot`` may take.
+        whole: what a page can open and look into, if that is more than the diagram.
     """
 
-    def __init__(self, diagram: Diagram | Sheet, timeout: float = 20.0) -> None:
-        self.diagram, self.timeout = diagram, timeout
+    def __init__(self, diagram: Diagram | Sheet, timeout: float = 20.0, whole: Whole | None = None) -> None:
+        self.diagram, self.timeout, self.whole = diagram, timeout, whole
         self.dot = to_dot(diagram) if isinstance(diagram, Diagram) else sheet_dot(diagram)
 
     def svg(self) -> str:
@@ -49,8 +55,21 @@ class Drawing:
         """The picture as PDF."""
         return render(self.dot, "pdf", self.timeout)
 
+    def html(self, title: str = "Drawing") -> str:
+        """A page to move, zoom and search in, on which modules and time steps open and close at a click.
+
+        It is one file that opens from disk without a network, and needs no Graphviz here: it brings its own. It tells
+        the values of a graph as long as somebody holds the tensor that was drawn.
+
+        Raises:
+            GraphError: the page would be larger than 5 MB.
+        """
+        from .html import html_page  # noqa: PLC0415  (only on demand)
+
+        return html_page(self.whole or self.diagram, title, self.timeout)
+
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to a file whose suffix says the format: ``.svg``, ``.png``, ``.pdf``, or ``.dot``.
+        """Write the picture to a file whose suffix says the format: ``.svg``, ``.png``, ``.pdf``, ``.html``, ``.dot``.
 
         The file appears whole or not at all.
 
@@ -60,9 +79,13 @@ class Drawing:
         """
         path = Path(path)
         format = path.suffix[1:].lower()
-        if format not in (*FORMATS, "dot"):
-            known = ", ".join(f".{name}" for name in (*FORMATS, "dot"))
+        if format not in (*FORMATS, "html", "dot"):
+            known = ", ".join(f".{name}" for name in (*FORMATS, "html", "dot"))
             raise RenderError(f"cannot tell a format from {path.name!r}; the suffix must be one of {known}", self.dot)
+        if format == "html":
+            return replace_file(path, self.html(path.stem))
+        if format == "svg":
+            return replace_file(path, self.svg())
         return replace_file(path, self.dot if format == "dot" else render(self.dot, format, self.timeout))
 
     def to_graphviz(self) -> Any:
@@ -73,7 +96,8 @@ class Drawing:
 
     def __repr__(self) -> str:
         if isinstance(self.diagram, Diagram):
-            return f"<drawing: {len(self.diagram.boxes)} boxes, {len(self.diagram.arrows)} arrows>"
+            notes = "".join(f"; {item.text}" for item in self.diagram.key if not item.shades)
+            return f"<drawing: {len(self.diagram.boxes)} boxes, {len(self.diagram.arrows)} arrows{notes}>"
         width, height = self.diagram.size()
         shapes, lines = len(self.diagram.shapes), len(self.diagram.lines)
         return f"<drawing: {shapes} shapes, {lines} lines, {width:.0f} × {height:.0f} points>"
@@ -88,11 +112,13 @@ class Drawing:
 
 def draw(
     y: Any,
+    inputs: Any = None,
     *,
-    direction: str = "LR",
+    direction: str | None = None,
     show: Sequence[str] = SHOW,
+    color_by: Any = None,
     depth: int | None = None,
-    max_nodes: int | None = 150,
+    max_nodes: int | None = READABLE,
     timeout: float = 20.0,
 ) -> Drawing:
     """Draw the graph that computes ``y``.
@@ -103,12 +129,21 @@ def draw(
     time steps is drawn in full in the first, and as a small dashed alias in the others.
 
     Args:
-        y: a tensor, a sequence of tensors, or the data that :func:`minigrad.graph` returned.
-        direction: where the arrows point: ``"LR"``, ``"TB"``, ``"RL"`` or ``"BT"``.
+        y: a tensor, a sequence of tensors, or the data that :func:`minigrad.graph` returned; or a function without
+            arguments that computes one of these. With ``inputs``, a module: it is run on these, in evaluation mode, and
+            its modules are drawn instead of ops.
+        inputs: of a module: a tuple of positional arguments, a dictionary of keyword arguments, or the one argument.
+        direction: where the arrows point: ``"LR"`` (of ops, and of few modules in a row, if left out), ``"TB"``,
+            ``"RL"`` or ``"BT"``.
         show: which of ``"shape"``, ``"params"``, ``"grad"``, ``"scope"``, ``"dtype"``, ``"line"`` to show; an element
             type other than float32 is shown with the shape in any case.
-        depth: draw what lies in panels nested this deep as one box per panel.
-        max_nodes: refuse to draw more boxes than this; ``None`` draws whatever it is.
+        color_by: give each box the colour of a number, and print it: ``"gradient"`` and ``"value"`` (norms),
+            ``"time"`` (``y`` is a function then), ``"bytes"``; ``"nan"`` shows what is not finite, where it began and
+            which way it took; a function of a :class:`~minigrad.graph.GraphNode`, or numbers by node, name or place.
+        depth: draw what lies in panels (of a module, the modules) nested this deep as one box each. Left out, it is
+            the largest that is readable.
+        max_nodes: how many boxes are readable: of more, the middle of long loops is folded and modules are collapsed,
+            and what is still four times as large is refused; ``None`` draws whatever it is.
         timeout: seconds that the program ``dot`` may take to lay it out.
 
     Raises:
@@ -119,33 +154,26 @@ def draw(
     >>> mg.draw((x * x).tanh())
     <drawing: 3 boxes, 3 arrows>
     """
-    if direction not in DIRECTIONS:
-        raise GraphError(f"draw: direction is one of {', '.join(DIRECTIONS)}, not {direction!r}")
-    if depth is not None and depth < 1:
-        raise GraphError(f"draw: depth is 1 for the outermost modules, 2 for those in them, and so on; not {depth}")
-    unknown = [name for name in ([show] if isinstance(show, str) else show) if name not in (*SHOW, *ALSO)]
-    if unknown or isinstance(show, str):
-        raise GraphError(f"draw: show is a tuple of {', '.join((*SHOW, *ALSO))}; got {show!r}")
+    _check_options(direction, show, depth, max_nodes)
+    if isinstance(y, Module) or inputs is not None:
+        return Drawing(module_diagram(y, inputs, depth, show, direction, max_nodes, color_by), timeout)
+    roots = weakly(y)
+    numbers = None if color_by is None else measure(y, color_by)
+    y = computed(y) if numbers is None else numbers.graph
     data = y if isinstance(y, Graph) else graph(y, grads="grad" in show)
-    whole = op_diagram(data, show, direction)
-    diagram = whole if depth is None else collapse(whole, depth)
-    if max_nodes is not None and len(diagram.boxes) > max_nodes:
-        raise _too_large(whole, len(diagram.boxes), max_nodes)
-    diagram = dissolve_lone(alias_shared(diagram))
-    if max_nodes is not None and (cost := diagram.layout_cost()) > MAX_COST:
-        raise GraphError(
-            f"draw: {len(diagram.boxes)} boxes whose arrows jump over {cost:,} ranks would take Graphviz minutes\n"
-            "  hint: depth=1 draws each module as one box; max_nodes=None draws it all the same"
-        )
-    return Drawing(diagram, timeout)
+    with uncollected():
+        whole = op_diagram(data, show, direction or "LR")
+        diagram, depth = fitted(whole, depth, max_nodes)
+    paint = unpainted if numbers is None else partial(painted, numbers=numbers)
+    return Drawing(paint(diagram), timeout, Whole(whole, depth, paint, roots))
 
 
-def _too_large(whole: Diagram, boxes: int, max_nodes: int) -> GraphError:
-    levels = sorted({len(box.panel) for box in whole.boxes} - {0}, reverse=True)
-    sizes = {level: len(collapse(whole, level).boxes) for level in levels}
-    hints = [f"depth={level} draws {size} boxes" for level, size in sizes.items() if size < boxes]
-    hints = hints or ["compute it for fewer time steps, or put its parts under mg.scope(...) and use depth=1"]
-    return GraphError(
-        f"draw: {boxes:,} boxes are more than anyone can read (max_nodes={max_nodes})\n"
-        f"  hint: {'; '.join(hints)}; max_nodes=None draws them all the same"
-    )
+def _check_options(direction: Any, show: Any, depth: Any, max_nodes: Any) -> None:
+    if direction not in (None, *DIRECTIONS):
+        raise GraphError(f"draw: direction is one of {', '.join(DIRECTIONS)}, not {direction!r}")
+    if not isinstance(show, (tuple, list, set, frozenset)) or any(name not in (*SHOW, *ALSO) for name in show):
+        raise GraphError(f"draw: show is a tuple of {', '.join((*SHOW, *ALSO))}; got {show!r}")
+    if depth is not None and (not isinstance(depth, int) or depth < 1):
+        raise GraphError(f"draw: depth is 1 for the outermost modules, 2 for those in them, and so on; not {depth!r}")
+    if max_nodes is not None and (not isinstance(max_nodes, int) or max_nodes < 1):
+        raise GraphError(f"draw: max_nodes is how many boxes are readable, from 1, or None; not {max_nodes!r}")

@@ -34,6 +34,7 @@ def op_diagram(graph: Graph, show: Collection[str], direction: str = "LR") -> Di
             outlets=tuple(map(str, range(len(node.shapes)))) if len(node.shapes) > 1 else (),
             tooltip=_tooltip(node),
             ops=int(node.kind == "op"),
+            nodes=(node.id,),
         )
         for node in graph
     )

@@ -170,7 +170,7 @@ def _shape(shape: Shape) -> str:
 
 
 def _label(shape: Shape) -> str:
-    if shape.align == "c":
+    if shape.align == "c" or not any(shape.lines):  # an empty line set to the left makes Graphviz crash
         return quoted("\n".join(shape.lines))
     ends = f"\\{shape.align}"
     return f'"{"".join(quoted(line)[1:-1] + ends for line in shape.lines)}"'

@@ -9,6 +9,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
+class ArrowLook(NamedTuple):
+    """How an arrow of a diagram is drawn, in the words of Graphviz."""
+
+    colour: str
+    width: float = 1.2
+    style: str = "solid"
+    dir: str = "forward"
+
+
 class Colours(NamedTuple):
     """Fill and border of a box."""
 
@@ -31,6 +40,20 @@ PALETTE = {
     "gate": Colours("#FCE6C2", "#E69F00"),
     "start": Colours("#E4E4E4", "#555555"),
 }
+
+VERMILION, GREEN, ALARM = "#D55E00", "#009E73", "#D00000"
+
+ARROWS = {
+    "quiet": ArrowLook("#7F7F7F90", 1.0),
+    "waiting": ArrowLook("#7F7F7F90", 1.0, dir="none"),  # no gradient has come by yet
+    "gradient": ArrowLook(VERMILION, 1.4, dir="back"),
+    "lit": ArrowLook(VERMILION, 3.0, dir="back"),
+    "bad": ArrowLook(ALARM, 2.8),
+    "bad back": ArrowLook(ALARM, 2.8, dir="back"),
+    "new": ArrowLook(GREEN, 1.8),
+    "gone": ArrowLook(VERMILION, 1.6, "dashed"),
+}
+LABELS = {"waiting": "transparent", "gradient": VERMILION, "lit": VERMILION}  # the colours of their labels
 
 INK = "#1B1F24"  # text in boxes
 MUTED = "#57606A"  # shapes and parameters in boxes

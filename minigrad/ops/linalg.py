@@ -88,7 +88,9 @@ def _matmul_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
         return unsqueeze(x, -1) * unsqueeze(g, -2) if len(y_shape) > 1 else g * x
     if len(y_shape) == 1:
         return squeeze(_row_product(x, unsqueeze(g, -1)), -1)
-    return _row_product(x, g) if len(y_shape) == 2 else matmul(mT(x), g)
+    if len(y_shape) == 2:
+        return _row_product(x, g)
+    return mT(x) * g if x.shape[-2] == 1 else matmul(mT(x), g)  # of one row each: BLAS would be asked for every matrix
 
 
 defvjp(matmul, x=_matmul_x, y=_matmul_y)

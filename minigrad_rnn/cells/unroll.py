@@ -8,9 +8,10 @@ import numpy
 
 import minigrad as mg
 
+from .ends import ends_of, ends_recorded
 from .noise import Zones, mixed
 from .recurrence import Recurrence, State
-from .watch import show
+from .watch import name_running, show
 from .weights import Weights
 
 Running = numpy.ndarray[Any, numpy.dtype[numpy.bool_]]
@@ -60,6 +61,9 @@ def unroll(
         lined_up = numpy.take_along_axis(running, places, 0)
         if not numpy.array_equal(lined_up, running):
             return _lined_up(places, recurrence, x, state, w, zones, reverse, lined_up, every)
+    plain = running is None and w.statistics is None and not (zones or every or recurrence.time_skips)
+    if plain and (ends := ends_of(steps)):
+        return Run(*ends_recorded(recurrence, x, state, w, reverse, ends))
     steps_before = range(steps)[::-1] if reverse else range(steps)
     rows = None if running is None else mg.tensor(running, device=x.device).unsqueeze(-1)
     if rows is not None:
@@ -69,6 +73,8 @@ def unroll(
     for t, projected in reversed(inputs) if reverse else inputs:
         with mg.scope(step=t):
             here = None if rows is None else rows[t]
+            if here is not None and running is not None:
+                name_running(here, running[t])
             after = mixed(zones, t, recurrence.advance(projected, state, _at(w, steps_before[t], here)), state)
             show(recurrence, after, None if running is None else running[t])
             outputs.append(_shown(recurrence.output(after), here))

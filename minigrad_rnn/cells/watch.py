@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -46,3 +47,26 @@ def watching(watcher: Watcher) -> Iterator[None]:
         yield
     finally:
         _watcher.reset(token)
+
+
+_RUNNING = re.compile(r"(\d+) of (\d+) sequences")
+
+
+def name_running(here: mg.Tensor, running: Any) -> None:
+    """Name the mask of a step where some of the sequences have no element: ``"2 of 3 sequences"``.
+
+    A graph keeps no values; by this name drawings know which steps are empty.
+    """
+    count = int(running.sum())
+    if count < len(running):
+        here.name = f"{count} of {len(running)} sequences"
+
+
+def running_in(name: str | None) -> tuple[int, int] | None:
+    """What :func:`name_running` wrote: how many sequences have an element, and how many there are.
+
+    >>> running_in("2 of 3 sequences"), running_in("h")
+    ((2, 3), None)
+    """
+    found = _RUNNING.fullmatch(name or "")
+    return None if found is None else (int(found[1]), int(found[2]))

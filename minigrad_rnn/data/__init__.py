@@ -4,11 +4,12 @@ Every reader returns plain lists of Python strings or NumPy arrays, and raises :
 and the line where it cannot read on.
 """
 
-from .batches import Batches, bucketed, split
+from .batches import bucketed, split
 from .columns import read_columns
+from .dates import dates
 from .digits import drawn_digits, read_digits
 from .labelled import Labelled, read_labelled
-from .lines import read_lines
+from .lines import read_lines, read_text
 from .pairs import Pair, read_pairs
 from .reviews import reviews
 from .series import read_series
@@ -16,10 +17,10 @@ from .sounds import log_spectrogram, read_sound, read_sounds
 from .source_code import labelled_pieces, standard_library, token_kinds
 
 __all__ = [
-    "Batches",
     "Labelled",
     "Pair",
     "bucketed",
+    "dates",
     "drawn_digits",
     "labelled_pieces",
     "log_spectrogram",
@@ -31,6 +32,7 @@ __all__ = [
     "read_series",
     "read_sound",
     "read_sounds",
+    "read_text",
     "reviews",
     "split",
     "standard_library",

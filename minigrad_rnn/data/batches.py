@@ -1,17 +1,13 @@
-"""Examples put together in batches, in an order that can be taken up again."""
+"""Examples parted into those to learn from and those held out, and into batches of about equal lengths."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy
 
-import minigrad as mg
-
 Example = TypeVar("Example")
-Made = TypeVar("Made")
 
 
 def split(examples: Sequence[Example], held_out: float = 0.1, seed: int = 0) -> tuple[list[Example], list[Example]]:
@@ -41,49 +37,3 @@ def bucketed(lengths: Sequence[int], size: int, rng: numpy.random.Generator | No
         near = sorted(order[start : start + pool], key=lengths.__getitem__)
         batches += [near[i : i + size] for i in range(0, len(near), size)]
     return batches if rng is None else [batches[i] for i in rng.permutation(len(batches))]
-
-
-class Batches(Generic[Example, Made]):
-    """Batches of examples for an epoch, in another order in every epoch, which its number alone decides.
-
-    So training that was interrupted in an epoch can take up the same order again, after as many batches as it had.
-
-    Args:
-        examples: what is put together.
-        make: makes a batch of a list of examples.
-        size: how many examples a batch has; the last may have fewer.
-        length: how long an example is: those of a batch are about equally long. Left out, they are drawn at random.
-        shuffle: whether the order changes; if not, it is that of the examples, by length if there is one.
-        seed: of the orders.
-
-    >>> batches = Batches(range(5), list, size=2, seed=1)
-    >>> [batch for batch in batches(0)], [batch for batch in batches(1)]
-    ([[1, 2], [4, 0], [3]], [[1, 4], [2], [0, 3]])
-    >>> [batch for batch in batches(1)]
-    [[1, 4], [2], [0, 3]]
-    """
-
-    def __init__(
-        self,
-        examples: Sequence[Example],
-        make: Callable[[list[Example]], Made],
-        size: int,
-        *,
-        length: Callable[[Example], int] | None = None,
-        shuffle: bool = True,
-        seed: int = 0,
-    ) -> None:
-        if size < 1:
-            raise mg.MinigradError(f"Batches: size is how many examples a batch has, from 1, not {size}")
-        self.examples, self.make, self.size, self.shuffle, self.seed = examples, make, size, shuffle, seed
-        self.lengths = [0 if length is None else length(example) for example in examples]
-
-    def __call__(self, epoch: int) -> Iterator[Made]:
-        """The batches of an epoch."""
-        rng: Any = numpy.random.default_rng((self.seed, epoch)) if self.shuffle else None
-        for batch in bucketed(self.lengths, self.size, rng):
-            yield self.make([self.examples[i] for i in batch])
-
-    def __len__(self) -> int:
-        """How many batches an epoch has."""
-        return math.ceil(len(self.examples) / self.size)

@@ -1,4 +1,4 @@
-"""The lines of a text file, plain or compressed."""
+"""Text files, plain or compressed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ import minigrad as mg
 
 
 def read_lines(path: str | PathLike[str]) -> list[str]:
-    """The lines of a UTF-8 file without their ends; of a compressed one if its name ends in ``.gz``.
+    """The lines of a file without their ends; see :func:`read_text`."""
+    return read_text(path).splitlines()
+
+
+def read_text(path: str | PathLike[str]) -> str:
+    """The text of a UTF-8 file; of a compressed one if its name ends in ``.gz``.
 
     Raises:
         FileError: no such file, a folder, no permission, broken compression, or bytes that are not UTF-8; for these
@@ -25,7 +30,7 @@ def read_lines(path: str | PathLike[str]) -> list[str]:
     except OSError as error:
         raise mg.FileError(f"cannot read {fspath(path)}: {error.strerror or error}") from None
     try:
-        return raw.decode("utf-8-sig").splitlines()
+        return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise mg.FileError(

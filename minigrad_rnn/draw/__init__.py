@@ -7,6 +7,8 @@ Each stage on the way is plain data and a function, and can be used alone::
     looks = Looks(network)              # minigrad_rnn.draw.looks: a colour and a style for each weight
     sheet = unrolled(network, looks)    # minigrad_rnn.draw.unrolled, .folded, .flow, .cell: shapes at coordinates
     text = sheet_dot(sheet)             # minigrad.draw.sheet: for Graphviz
+
+``minigrad_rnn.draw.backward(y)`` draws backward through time, step by step.
 """
 
 import sys
@@ -15,9 +17,12 @@ from typing import Any
 
 from minigrad.draw import Drawing
 
+from .attending import attention
+from .backward import backward
 from .drawing import draw
+from .trees import tree
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "attention", "backward", "draw", "tree"]
 
 
 class _Callable(ModuleType):

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import minigrad as mg
 from minigrad.draw import Drawing
+from minigrad.draw.colours import fitting
 from minigrad.draw.diagram import Diagram
+from minigrad.draw.measure import measure
 from minigrad.draw.sheet import Point, Sheet
 from minigrad.graph import Graph, uncollected
 
 from .. import kernels
+from ..cells.ends import NotRecordedError, recording_ends
 from ..inspect import StepFlow, gradient_flow
 from ..layers.path import unrolled as recording
 from .assemble import read
 from .cell import cell_picture
 from .flow import flow_sheet
 from .folded import folded
+from .grid import FIRST
 from .looks import Looks
+from .nan import nan_sheet
 from .network import Network, Row
+from .numbers import Values, given_values, values_of
+from .rails import laid_out, on_rails, rails_of
+from .shades import RELATIVE
+from .terms import rail_terms
 from .unrolled import unrolled
 
 VIEWS = ("unrolled", "folded", "both", "cell", "flow")
@@ -33,7 +42,8 @@ def draw(
     view: str = "unrolled",
     steps: int = 12,
     layer: str | None = None,
-    color_by: str | None = None,
+    weights: str | None = None,
+    color_by: Any = None,
     max_shapes: int | None = MAX_SHAPES,
     timeout: float = 20.0,
 ) -> Drawing:
@@ -54,8 +64,15 @@ def draw(
         steps: how many steps to draw in full. Of a longer sequence it is the first three and the last two, and a strip
             between them.
         layer: of the view ``"cell"``: the place of the layer, or its end, ``"layer1"``; left out, the first one.
-        color_by: of the view ``"unrolled"``: ``"gradient"`` gives each cell at each step the colour of the norm of the
-            gradient by its output, divided by that at the last step, and prints it.
+        weights: of the view ``"unrolled"``: ``"color"`` tells weights apart by the colours of arrows; ``"rail"`` ties
+            the small aliases of a weight, one at each step, to the weight in full.
+        color_by: of the view ``"unrolled"``: gives each box at each step the colour of a number, and prints it.
+            ``"gradient"``: of cells, the norm of the gradient by their output, divided by that at the last step;
+            ``"value"``: the norm of the output; ``"time"``, ``"bytes"``: of all that is computed in it; ``"nan"``: what
+            is not finite is black; a function of place and step, ``lambda place, t: ...``; or a mapping from
+            ``(place, step)`` to numbers. ``"terms"``, on rails: of each alias of a weight, the norm of what its step
+            adds to the gradient of the weight, divided by that of the last step; see
+            :func:`minigrad_rnn.inspect.gradient_terms`.
         max_shapes: refuse to draw more than this; ``None`` draws whatever it is.
         timeout: seconds that the program ``dot`` may take.
 
@@ -70,19 +87,20 @@ def draw(
     """
     if view not in VIEWS:
         raise mg.GraphError(f"draw: view is one of {', '.join(map(repr, VIEWS))}, not {view!r}")
-    if color_by not in {None, "gradient"} or (color_by and view != "unrolled"):
-        raise mg.GraphError(f'draw: color_by is "gradient", for the view "unrolled"; not {color_by!r} for {view!r}')
+    if color_by is not None and view != "unrolled":
+        raise mg.GraphError(f'draw: color_by is for the view "unrolled", not for {view!r}')
+    rail = on_rails(weights, color_by, view)
     if steps < 1:
         raise mg.GraphError(f"draw: steps is how many steps to draw in full, from 1, not {steps}")
     with uncollected():
         if view == "flow":
             sheet: Sheet | Diagram = flow_sheet(_flows(y), steps)
         elif view == "cell":
-            sheet = cell_picture(graph_of(y), layer)
-        elif color_by:
-            sheet = _coloured(y, steps)
+            sheet = cell_picture(graph_of(_ends(y, steps)), layer)
+        elif color_by is not None:
+            sheet = _coloured(y, color_by, steps, rail)
         else:
-            sheet = _sheet(network_of(graph_of(y)), view, steps)
+            sheet = _sheet(network_of(graph_of(_ends(y, steps))), view, steps, rail)
     if max_shapes is not None and isinstance(sheet, Sheet) and len(sheet.shapes) > max_shapes:
         raise mg.GraphError(
             f"draw: {len(sheet.shapes):,} shapes and {len(sheet.lines):,} lines are more than anyone can read"
@@ -98,9 +116,10 @@ def graph_of(y: Any) -> Graph:
     if isinstance(y, mg.nn.Module):
         raise mg.GraphError(
             f"draw: a {type(y).__name__} has computed nothing yet\n"
-            "  hint: draw(lambda: model(x)) runs it on an input and draws what it does"
+            "  hint: draw(lambda: model(x)) runs it on an input and draws what it does; minigrad.draw(model, x)"
+            " draws its modules"
         )
-    graph = y if isinstance(y, Graph) else mg.graph(_computed(y) if callable(y) else y)
+    graph = y if isinstance(y, Graph) else mg.graph(computed(y))
     fused = _fused(graph)
     if fused:
         raise mg.GraphError(
@@ -127,11 +146,27 @@ def network_of(graph: Graph) -> Network:
     return network
 
 
-def _computed(y: Callable[[], Any]) -> Any:
+def computed(y: Any) -> Any:
+    """What a function computes where every op is recorded; anything else as it is."""
+    if not callable(y) or isinstance(y, (mg.Tensor, Graph)):
+        return y
     with recording():
         made = y()
     # a layer's output comes with its last state, which belongs to the same network
     return made[0] if isinstance(made, tuple) and made and isinstance(made[0], mg.Tensor) else made
+
+
+def _ends(y: Any, steps: int) -> Any:
+    """What a function computes, with no more steps of long sequences recorded than are drawn."""
+    if isinstance(y, mg.nn.Module):
+        return y
+    try:
+        with recording_ends(max(steps // 2 + 1, FIRST + 1)):
+            return computed(y)
+    except mg.GraphError as error:
+        if not isinstance(error.__cause__, NotRecordedError):
+            raise
+        return computed(y)  # it runs a backward pass itself, which needs all steps
 
 
 def _fused(graph: Graph) -> list[str]:
@@ -146,27 +181,59 @@ def _flows(y: Any) -> dict[str, StepFlow]:
     return {str(title): flow if isinstance(flow, StepFlow) else gradient_flow(flow) for title, flow in flows.items()}
 
 
-def _coloured(y: Any, steps: int) -> Sheet:
-    """The unrolled network in the colours of its gradients."""
+def _coloured(y: Any, color_by: Any, steps: int, rail: bool) -> Sheet:
+    """The unrolled network in the colours of numbers."""
+    if isinstance(color_by, str) and color_by == "terms":
+        return _in_terms(y, steps)
+    if isinstance(color_by, str) and color_by != "gradient":
+        numbers = measure((lambda: computed(y)) if callable(y) else y, color_by)
+        network = network_of(graph_of(numbers.graph))
+        values, colours = values_of(network, numbers), numbers.scale
+        if numbers.adds:
+            colours = fitting(colours.words, [x for row in values.values() for x in row.values()], colours.unit)
+    elif isinstance(color_by, str):
+        network, values, colours = *gradients(y), RELATIVE
+    else:
+        network = network_of(graph_of(y))
+        values, colours = given_values(network, color_by)
+    looks = Looks(network)
+    rails = laid_out(network, rails_of(network, looks)) if rail else None
+    sheet = unrolled(network, looks, steps, values, colours=colours, rails=rails)
+    return nan_sheet(sheet, network, numbers) if color_by == "nan" else sheet
+
+
+def _in_terms(y: Any, steps: int) -> Sheet:
+    """The unrolled network with the terms of its weights' gradients."""
+    loss = computed(y)
+    if not isinstance(loss, mg.Tensor):
+        raise mg.GraphError("draw: a gradient needs the loss itself, or a function that computes it, not its graph")
+    graph = graph_of(loss)
+    network = network_of(graph)
+    looks = Looks(network)
+    rails = rails_of(network, looks, numbered=True)
+    return unrolled(network, looks, steps, rails=laid_out(network, rails, rail_terms(loss, graph, network, rails)))
+
+
+def gradients(y: Any) -> tuple[Network, Values]:
+    """The network, and for each of its cells the norms of the gradients, divided by the last."""
     if isinstance(y, Graph):
         raise mg.GraphError("draw: a gradient needs the loss itself, or a function that computes it, not its graph")
-    flow = mg.inspect.gradient_flow(_computed(y) if callable(y) else y)
+    flow = mg.inspect.gradient_flow(computed(y))
     network = network_of(graph_of(flow.graph))
-    values = {row.id: _relative(row, flow.norms) for row in network.rows if row.kind == "state"}
-    return unrolled(network, Looks(network), steps, values)
+    return network, {row.id: relative(row, flow.norms) for row in network.rows if row.kind == "state"}
 
 
-def _relative(row: Row, norms: Mapping[int, float]) -> dict[int, float]:
+def relative(row: Row, norms: Mapping[int, float]) -> dict[int, float]:
     """The norm at each step, divided by that at the last step that ran and that a gradient reaches."""
     found = {step: norms.get(node, 0.0) for step, node in zip(row.steps, row.nodes, strict=True)}
     near = next((norm for norm in list(found.values())[:: 1 if row.reverse else -1] if norm), 1.0)
     return {step: norm / near for step, norm in found.items()}
 
 
-def _sheet(network: Network, view: str, steps: int) -> Sheet:
+def _sheet(network: Network, view: str, steps: int, rail: bool) -> Sheet:
     looks = Looks(network)
     if view == "unrolled":
-        return unrolled(network, looks, steps)
+        return unrolled(network, looks, steps, rails=laid_out(network, rails_of(network, looks)) if rail else None)
     if view == "folded":
         return folded(network, looks)
     left = folded(network, looks, with_legend=False)

@@ -37,7 +37,7 @@ def flow_sheet(flows: Mapping[str, StepFlow], limit: int = 12) -> Sheet:
     for title, flow in flows.items():
         for line in flow.lines:
             chain = _Chain(f"g{number}", line, y, limit)
-            words = "  ".join(filter(None, [title, line.label]))
+            words = "  ".join(filter(None, [title, line.label, _lone(line)]))
             shapes += [_heading(f"g{number}_title", words, y), *chain.shapes()]
             lines += chain.lines()
             y -= RISE
@@ -127,6 +127,14 @@ def _arrow_stroke(ratio: float) -> Stroke:
 
 def _ratio(norm: float, near: float) -> float:
     return norm / near if near or not math.isfinite(norm) else 0.0
+
+
+def _lone(line: FlowLine) -> str:
+    """What to say of a line of zeros but for one: it is no mistake."""
+    reached = [step for step, norm in zip(line.steps, line.norms, strict=True) if norm]
+    if len(reached) != 1 or len(line.steps) == 1:
+        return ""
+    return f"(the loss depends on this direction at t = {reached[0]} only)"
 
 
 def _heading(id: str, words: str, y: float) -> Shape:

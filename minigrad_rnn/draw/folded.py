@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from minigrad.draw.ops import cut
 from minigrad.draw.sheet import Line, Point, Shape, Sheet, text_width
 from minigrad.draw.style import OUTSIDE, PALETTE
 
+from .cuts import severed
 from .grid import CIRCLE, Grid, loops_of
+from .legend import legend
 from .looks import ROLES, Looks, labels
+from .names import short_place
 from .network import Link, Network, Row
-from .unrolled import legend, short_place
 
 REACH = 46.0  # how far a loop goes to the side
 
@@ -129,7 +132,8 @@ class _Folded:
                 Point(x, y),
                 Point(end.x - goal.width / 2, y),
             )
-            return [Line(*ids, path, False, stroke, True, tip)], []
+            line = Line(*ids, path, False, stroke, True, tip)
+            return _severed(line, not k) if link.cuts else ([line], [])
         return [Line(*ids, (), False, stroke, True, tip)], []
 
     def _words(self, link: Link) -> str:
@@ -178,3 +182,9 @@ class _Folded:
         )
         text = Shape(f"{link.tail}_step{k}", at, width, 13, (words,), size=10, colour=stroke.colour, align="l")
         return [Line(link.tail, link.head, path, True, stroke, True, tip)], [mark, text]
+
+
+def _severed(line: Line, told: bool) -> tuple[list[Line], list[Shape]]:
+    """A line with corners, cut in its third piece from the end."""
+    (first, second, *bars), word = severed(replace(line, path=line.path[:3], arrow=False), f"{line.tail}_{line.head}")
+    return [first, replace(second, path=(*second.path, *line.path[3:]), arrow=True), *bars], [word] * told

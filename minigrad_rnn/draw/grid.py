@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from minigrad.draw.sheet import Point, text_width
@@ -58,26 +58,40 @@ class Grid:
     Args:
         network: what is to be drawn.
         limit: how many steps are drawn in full; longer sequences are folded.
-        values: whether a number is printed in the boxes.
+        values: ids of the rows in whose boxes a number is printed.
         loops: whether there must be room at the side of a box for the loops of the folded network.
         strip: the width of the strip.
+        room: how much there must be below the boxes of a row, by the id of the row, for the weights.
+        margins: how much there must be at the left of the first step, by clock.
+        more: how much wider than else the space between two steps is.
     """
 
     def __init__(
-        self, network: Network, limit: int, values: bool = False, loops: bool = False, strip: float = STRIP
+        self,
+        network: Network,
+        limit: int,
+        values: Collection[str] = (),
+        loops: bool = False,
+        strip: float = STRIP,
+        room: Mapping[str, float] | None = None,
+        margins: Mapping[int, float] | None = None,
+        more: float = 0.0,
     ) -> None:
         self.network, self.limit, self.values, self.loops = network, limit, values, loops
+        self.room, self.space = room or {}, SPACE + more
         self.size = {row.id: self._size(row) for row in network.rows}
         self.y: dict[str, float] = {}
         self.columns: dict[int, Columns] = {}
         self.top: dict[int, float] = {}
         self.bottom: dict[int, float] = {}
         starts = {link.tail: link.head for link in network.links if network.row(link.tail).kind == "start"}
+        self.homes = self._homes()
         self._heights(starts)
         left = 0.0
         for clock in self._clocks():
-            self.columns[clock] = self._columns(clock, left, strip)
-            left = self.columns[clock].right + SPACE + 14
+            self.columns[clock] = self._columns(clock, left, strip, (margins or {}).get(clock, 0.0))
+            beside = [self.size[row].width + 14 for row, home in self.homes.items() if home == clock]
+            left = self.columns[clock].right + SPACE + 14 + max(beside, default=0.0)
 
     def _size(self, row: Row) -> Size:
         last = row.steps[-1] if row.steps else None
@@ -85,7 +99,7 @@ class Grid:
         if row.title in {"+", "×", "−"} and row.kind == "op":
             return Size(CIRCLE, CIRCLE)
         wide = max(text_width(line, 12) for line in lines) + 16
-        number = 34.0 if self.values and row.kind == "state" else 0.0
+        number = 34.0 if row.id in self.values else 0.0
         height = 25.0 + 15 * (len(lines) - 1) + (13 if number else 0)
         if self.loops:
             height = max(height, 24.0 * len(loops_of(self.network, row.id)))
@@ -103,18 +117,31 @@ class Grid:
             if row.kind == "start" or row.clock < 0:
                 continue
             half = self.size[row.id].height / 2
-            y = level[row.clock] + half if row.clock in level else 0.0
+            y = level[row.clock] + half + self.room.get(row.id, 0.0) if row.clock in level else 0.0
             self.y[row.id] = y
             self.bottom.setdefault(row.clock, y - half)
             self.top[row.clock] = y + half
             level[row.clock] = y + half + GAP + self._arcs(row)
         for start, head in starts.items():
             self.y[start] = self.y[head]
-        ceiling = max(self.top.values(), default=0.0) + 40
+        lowest = max(self.top.values(), default=0.0) + 40
+        ceilings: dict[int | None, float] = {}
         for row in self.network.rows:
             if row.clock < 0:
-                self.y[row.id] = ceiling
-                ceiling += self.size[row.id].height + GAP
+                home = self.homes.get(row.id)
+                highest = ceilings.get(home, lowest) if home is not None else max(ceilings.values(), default=lowest)
+                self.y[row.id] = highest
+                ceilings[home] = highest + self.size[row.id].height + GAP
+
+    def _homes(self) -> dict[str, int]:
+        """For what is outside of time, and made of one of several sequences, which one it is."""
+        clocks, found = set(self._clocks()), {}
+        rows = {row.id: row for row in self.network.rows}
+        for row in self.network.rows:
+            tails = {rows[link.tail].clock for link in self.network.links if link.head == row.id}
+            if row.clock < 0 and len(tails) == 1 and len(clocks) > 1 and tails <= clocks:
+                found[row.id] = tails.pop()
+        return found
 
     def _arcs(self, row: Row) -> float:
         """Room above a row for arrows that jump over steps."""
@@ -127,7 +154,7 @@ class Grid:
         clocks = list(dict.fromkeys(row.clock for row in self.network.rows if row.clock >= 0))
         return sorted(clocks)
 
-    def _columns(self, clock: int, left: float, strip: float) -> Columns:
+    def _columns(self, clock: int, left: float, strip: float, margin: float) -> Columns:
         rows = [row for row in self.network.rows if row.clock == clock]
         drawn = [row for row in rows if row.kind != "start"]
         sizes = [self.size[row.id] for row in drawn]
@@ -140,20 +167,23 @@ class Grid:
         for step, width in starts:
             if step < steps[0]:
                 columns.x[step] = left + width / 2
-                columns.first = max(columns.first, left + width + SPACE)
-        edge = columns.first = max(columns.first, left)
+                columns.first = max(columns.first, left + width + self.space)
+        edge = max(columns.first, left)
+        first = columns.first = max(edge, left + margin)
+        columns.x = {step: x + first - edge for step, x in columns.x.items()}
+        edge = first
         for step in steps:
             if folded and step == folded[0]:
                 columns.strip = (edge, edge + strip)
-                edge += strip + SPACE
+                edge += strip + self.space
             elif not folded or step < folded[0] or step > folded[-1]:
                 columns.x[step] = edge + (panel - beside) / 2
-                edge += panel + SPACE
-        columns.last = columns.right = edge - SPACE
+                edge += panel + self.space
+        columns.last = columns.right = edge - self.space
         for step, width in starts:
             if step > steps[-1]:
-                columns.x[step] = columns.last + SPACE + width / 2
-                columns.right = max(columns.right, columns.last + SPACE + width)
+                columns.x[step] = columns.last + self.space + width / 2
+                columns.right = max(columns.right, columns.last + self.space + width)
         return columns
 
     def detours(self, clock: int) -> dict[tuple[str, str], int]:
@@ -189,7 +219,8 @@ class Grid:
     def at(self, row: Row, step: int | None) -> Point | None:
         """The middle of a box; ``None`` if its step is folded."""
         if row.clock < 0 or step is None:
-            right = max((columns.last for columns in self.columns.values()), default=0.0)
+            home = self.homes.get(row.id)
+            right = max((columns.last for clock, columns in self.columns.items() if home in {None, clock}), default=0.0)
             return Point(right + SPACE + self.size[row.id].width / 2, self.y[row.id])
         x = self.columns[row.clock].x.get(step)
         return None if x is None else Point(x + self.size[row.id].shift, self.y[row.id])

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from minigrad.graph import Graph, Source
 
+from ..inspect.axes import Span
+from ..inspect.steps import Spot
 from .rows import Key
-from .spans import Span
-from .steps import Spot
 
 Use = tuple[int, int]  # a loop and a step
 

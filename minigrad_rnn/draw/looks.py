@@ -47,7 +47,7 @@ class Looks:
                 self._enter(link)
 
     def _enter(self, link: Link) -> None:
-        key = self._key(link)
+        key = self.key(link)
         if key in self._strokes:
             return
         hue = self._hue(link)
@@ -55,7 +55,7 @@ class Looks:
         width = 2.0 if hue == BACK else 1.5
         self._strokes[key] = Stroke(hue, width, STYLES[(count - 1) % len(STYLES)])
 
-    def _key(self, link: Link) -> tuple[int, ...]:
+    def key(self, link: Link) -> tuple[int, ...]:
         """The matrices among the weights: what is the same matrix looks the same."""
         matrices = tuple([w for w in link.weights if len(self.network.weights[w].shape) > 1])
         return matrices or link.weights
@@ -71,7 +71,7 @@ class Looks:
     def of(self, link: Link) -> Stroke:
         """The stroke of a link."""
         if link.weights:
-            return self._strokes[self._key(link)]
+            return self._strokes[self.key(link)]
         tail, head = self._rows[link.tail], self._rows[link.head]
         carried = (link.lag or tail.clock != head.clock) and head.kind == "state" and tail.kind in {"state", "start"}
         if carried:
@@ -83,13 +83,13 @@ class Looks:
         """What a link is multiplied by, in full."""
         return "\n".join(f"{w.name} {w.shape}" for w in (self.network.weights[number] for number in link.weights))
 
-    def legend(self) -> list[Entry]:
-        """A line for each group of weights, in order from the bottom row up."""
+    def legend(self, links: Iterable[Link] | None = None) -> list[Entry]:
+        """A line for each group of weights of some links, or of all, in order from the bottom row up."""
         counts: dict[tuple[int, ...], int] = {}
         shown: dict[tuple[int, ...], Link] = {}
-        for link in self.network.links:
+        for link in self.network.links if links is None else links:
             if link.weights:
-                key = self._key(link)
+                key = self.key(link)
                 counts[key] = counts.get(key, 0) + len(link.pairs)
                 if key not in shown or len(link.weights) > len(shown[key].weights):
                     shown[key] = link
@@ -99,7 +99,7 @@ class Looks:
             for key, link in shown.items()
         ]
         entries += [
-            (height[row.id] - 0.25, Entry(None, f"{self._named(row.weights)}  ×{max(len(row.steps), 1):,}", "", row.id))
+            (height[row.id] - 0.25, Entry(None, f"{self.named(row.weights)}  ×{max(len(row.steps), 1):,}", "", row.id))
             for row in self.network.rows
             if row.weights
         ]
@@ -112,9 +112,9 @@ class Looks:
 
     def _entry(self, key: tuple[int, ...], link: Link, count: int) -> Entry:
         short = self.network.weights[key[0]].short
-        return Entry(self._strokes[key], f"{self._named(link.weights)}  ×{count:,}", short, link.head)
+        return Entry(self._strokes[key], f"{self.named(link.weights)}  ×{count:,}", short, link.head)
 
-    def _named(self, weights: Iterable[int]) -> str:
+    def named(self, weights: Iterable[int]) -> str:
         """The matrices with their shapes, and what is added to their products."""
         told = [self.network.weights[number] for number in weights]
         matrices = [w for w in told if len(w.shape) > 1] or told

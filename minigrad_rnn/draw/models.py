@@ -9,12 +9,13 @@ from pathlib import Path
 import minigrad as mg
 from minigrad import nn
 
-from ..language import CharacterModel
+from ..language import LanguageModel
 from ..layers import GRU, LSTM, RNN
 from .drawing import draw
 
 KINDS: dict[str, Callable[..., RNN | LSTM | GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 INPUTS, HIDDEN, CLASSES = 8, 16, 10  # features of the built-in networks
+OVERVIEW = "overview"  # the view of modules, which knows nothing of time
 WEIGHTS = "weights.safetensors"  # what the demo calls them in its folder
 
 
@@ -56,33 +57,37 @@ def run(options: Options) -> Path:
         GraphError: this view cannot be had of this network.
         RenderError: the suffix is that of no format, or there is nothing to draw with.
     """
-    logits, targets = _built_in(options) if options.model in KINDS else _saved(options)
+    model, x, targets = _built_in(options) if options.model in KINDS else _saved(options)
     chosen = slice(-1, None) if options.view == "flow" else slice(None)  # gradients flow from the last step's loss
 
     def loss() -> mg.Tensor:
-        return nn.functional.cross_entropy(logits()[chosen], targets[chosen], dim=-1)
+        made = model(x)
+        logits = made[0] if isinstance(made, tuple) else made  # a character model gives its last state too
+        return nn.functional.cross_entropy(logits[chosen], targets[chosen], dim=-1)
 
-    drawing = draw(loss, view=options.view, layer=options.layer)
+    modules = options.view == OVERVIEW
+    drawing = mg.draw(model, x) if modules else draw(loss, view=options.view, layer=options.layer)
     name = options.model if options.model in KINDS else _weights(options.model).stem
     return drawing.save(options.out or Path(f"{name}-{options.view}.svg"))
 
 
-def _built_in(options: Options) -> tuple[Callable[[], mg.Tensor], mg.Tensor]:
+def _built_in(options: Options) -> tuple[nn.Module, mg.Tensor, mg.Tensor]:
+    """A network, an input, and what it is to give."""
     mg.manual_seed(0)
     sizes = {"hidden": options.hidden or HIDDEN, "layers": options.layers or 1}
     model = Tagger(options.model, **sizes, bidirectional=bool(options.bidirectional))
     x = mg.randn(options.steps, 1, INPUTS)
-    return lambda: model(x), mg.arange(options.steps).remainder(CLASSES).unsqueeze(1)
+    return model, x, mg.arange(options.steps).remainder(CLASSES).unsqueeze(1)
 
 
-def _saved(options: Options) -> tuple[Callable[[], mg.Tensor], mg.Tensor]:
+def _saved(options: Options) -> tuple[nn.Module, mg.Tensor, mg.Tensor]:
     """A character model on a text of as many characters, each the next of its vocabulary."""
     given = [name for name in ("hidden", "layers", "bidirectional") if getattr(options, name) is not None]
     if given:
         raise mg.FileError(f"--{given[0]} is for the built-in models; {options.model} says itself what it is")
     model, size = load_character_model(_weights(options.model))
     text = mg.arange(options.steps + 1).remainder(size).unsqueeze(1)
-    return lambda: model(text[:-1])[0], text[1:]
+    return model, text[:-1], text[1:]
 
 
 def _weights(model: str) -> Path:
@@ -96,7 +101,7 @@ def _weights(model: str) -> Path:
     return path
 
 
-def load_character_model(path: Path) -> tuple[CharacterModel, int]:
+def load_character_model(path: Path) -> tuple[LanguageModel, int]:
     """A model that the demo saved, and the size of its vocabulary.
 
     Raises:
@@ -109,7 +114,7 @@ def load_character_model(path: Path) -> tuple[CharacterModel, int]:
         raise mg.FileError(f"{path} holds no model that `minigrad-rnn demo` saved: it does not say its {missing[0]}")
     try:
         size = len(described["symbols"])
-        model = CharacterModel(size, *[described[name] for name in names])
+        model = LanguageModel(size, *[described[name] for name in names])
         model.load_state_dict(mg.load(path))
     except (mg.MinigradError, KeyError, TypeError, ValueError) as error:
         reason = str(error).partition("\n")[0]

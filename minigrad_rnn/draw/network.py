@@ -8,8 +8,8 @@ So the folded network is as good as drawn: a box for each row, an arrow for each
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 Pair = tuple["int | None", "int | None"]  # the steps of the tail and of the head of an arrow; None: outside of time
@@ -72,6 +72,7 @@ class Row:
         ops: how many ops a box stands for.
         weights: parameters that no link carries.
         nodes: for each step (or alone) the number of the node in the graph that the row puts out.
+        idle: where some of the sequences have no element: how many have one, and how many there are.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Row:
     ops: int
     weights: tuple[int, ...]
     nodes: tuple[int, ...]
+    idle: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Link:
         weights: parameters that it is multiplied by there, or that are added.
         lag: by how many steps the head is later than the tail; ``None`` if the two have no step in common.
         pairs: the steps of tail and head of each arrow.
+        cuts: those of them that no gradient passes, because what goes there was detached.
     """
 
     tail: str
@@ -106,6 +109,7 @@ class Link:
     weights: tuple[int, ...]
     lag: int | None
     pairs: tuple[Pair, ...]
+    cuts: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,91 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from minigrad.graph import Graph, GraphNode, Source
 
+from ..cells.watch import running_in
+from ..inspect.steps import reaching
+from ..inspect.times import rejoined, times
 from .inputs import data_of
+from .making import Bundle, LinkKey, Loose, Made, Origin, Shares, Signature, cut_out, last_slice, paired, width_of
 from .rows import Key, rows
-from .spans import spans, unturned
-from .steps import Path, locate, reaching
-
-
-class Origin(NamedTuple):
-    """Where a value comes from.
-
-    Attributes:
-        row: a row, or the number of a leaf or constant.
-        part: which part of a state.
-        weights: what it was multiplied by on the way.
-        step: from which step; ``None``: from those that the value spans.
-    """
-
-    row: Key | int
-    part: str
-    weights: tuple[int, ...] = ()
-    step: int | None = None
-
-
-Shares = tuple[tuple[int, tuple[Origin, ...]], ...]  # along the last dimension: how many elements come from where
-Signature = tuple[Path, "str | None", int, int]  # in a step: which op, the how-manieth of its kind, which operand
-
-
-@dataclass
-class Made:
-    """A row in the making: for each step (``None``: outside of time) the last node, and how many there are."""
-
-    nodes: dict[int | None, int] = field(default_factory=dict)
-    ops: dict[int | None, int] = field(default_factory=dict)
-    parts: dict[str, int] = field(default_factory=dict)  # name of a part of the state -> a node
-    weights: dict[int, None] = field(default_factory=dict)
-    ran: list[int] = field(default_factory=list)  # the steps in the order in which they ran
-    met: list[tuple[Path, str | None]] = field(default_factory=list)  # the ops so far of the step that is being read
-    same: dict[tuple[str, int, int | None], Shares] = field(default_factory=dict)
-
-
-@dataclass
-class Arrows:
-    """A link in the making: the steps of tail and head of each arrow, and the weights."""
-
-    pairs: dict[tuple[int | None, int | None], None] = field(default_factory=dict)
-    weights: dict[int, None] = field(default_factory=dict)
-
-
-class Loose(NamedTuple):
-    """A leaf or constant that comes to a single step: an input, or the state to begin with."""
-
-    number: int
-    head: Key
-    step: int
-    signature: Signature
-    weights: tuple[int, ...]
-
-
-LinkKey = tuple["Key | int", Key, str, "int | None"]
 
 
 class Reader:
     """Goes through the nodes of a graph once, in topological order, and notes rows and links."""
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.loops, self.spots = locate(graph)
-        self.reaches = reaching(graph, self.spots)
-        self.spans, self.clocks, turned = spans(graph, self.loops, self.spots)
-        if turned:
-            clocks = {self.clocks.of(loop) for loop in turned}
-            falling = [loop for loop in range(len(self.loops)) if self.clocks.of(loop) in clocks]
-            self.spots = unturned(self.spots, falling)
-            self.spans, self.clocks, _ = spans(graph, self.loops, self.spots, falling)
-        self.keys = rows(graph, self.loops, self.spots, self.reaches, self.spans)
+        self.graph = graph = rejoined(graph)
+        reading = times(graph)
+        self.loops, self.spots, self.spans, self.clocks = reading.loops, reading.spots, reading.spans, reading.clocks
+        self.keys = rows(graph, reading, reaching(graph, self.spots))
         self.data = data_of(graph, self.spots, self.spans, self.keys)
         self.made: dict[Key, Made] = {}
-        self.arrows: dict[LinkKey, Arrows] = {}
+        self.bundles: dict[LinkKey, Bundle] = {}
         self.loose: list[Loose] = []
         self.carried: dict[Key, dict[Signature, str]] = {}  # which operand is which part of the state before
         self.shares: list[Shares] = []
+        self.passed: dict[int, range] = {}  # the steps of a loop that were not recorded
         self._behind: dict[int, list[int]] = {}
         for node in graph:
             self.shares.append(self._read(node))
@@ -95,7 +36,7 @@ class Reader:
     def _read(self, node: GraphNode) -> Shares:
         key = self.keys[node.id]
         if node.kind != "op":
-            return ((_width(node), (Origin(node.id, ""),)),) if node.id in self.data else ()
+            return ((width_of(node), (Origin(node.id, ""),)),) if node.id in self.data else ()
         if key is None:
             return self._moved(node)
         made, step = self._note(node, key)
@@ -120,7 +61,9 @@ class Reader:
         part = ""
         if (node.name or node.op == "where") and key.kind == "state" and (part := self._part(node, key)):
             made.parts.setdefault(part, node.id)
-        width = _width(node)
+        if node.op == "where" and step is not None and (running := self._running(node)) is not None:
+            made.idle[step] = running
+        width = width_of(node)
         if (own := made.same.get((part, width, step))) is None:
             own = made.same[part, width, step] = ((width, (Origin(key, part, (), step),)),)
         return own
@@ -133,6 +76,11 @@ class Reader:
             origin for x in node.inputs if isinstance(x, Source) for _, some in self.shares[x.node] for origin in some
         ]
         return next((origin.part for origin in inputs if origin.row == key and origin.part), "")
+
+    def _running(self, node: GraphNode) -> tuple[int, int] | None:
+        """How many sequences have an element at this step, and how many there are, if these are not all."""
+        mask = node.inputs[0]
+        return running_in(self.graph.nodes[mask.node].name) if isinstance(mask, Source) else None
 
     def _note(self, node: GraphNode, key: Key) -> tuple[Made, int | None]:
         """Enter a node into its row."""
@@ -170,22 +118,38 @@ class Reader:
 
     def _moved(self, node: GraphNode) -> Shares:
         """What is behind an op that no box is drawn for."""
+        if node.op == "passed_over":
+            return self._passed_over(node)
         inputs = [x for x in node.inputs if isinstance(x, Source)]
         parts = [shares for x in inputs if (shares := self._seen(x, self.spots[node.id] is not None))]
         last = len(node.shape) - 1
         if node.op == "concat" and node.params.get("dim", 0) in (-1, last) and len(parts) == len(inputs):
             return tuple([share for shares in parts for share in shares])
-        if node.op == "getitem" and parts and (cut := _last_slice(node)) is not None:
-            return _cut(parts[0], cut)
+        if node.op == "getitem" and parts and (cut := last_slice(node)) is not None:
+            return cut_out(parts[0], cut)
         if len(inputs) == 1 and self.spots[node.id] is not None and parts and len(parts[0]) == 1:
-            return ((_width(node), parts[0][0][1]),)
+            return ((width_of(node), parts[0][0][1]),)
         weights = [w for x in inputs for w in self._weights_behind(x.node)]
         origins = [origin for shares in parts for _, some in shares for origin in some]
         span = self.spans[node.id]
         if span is not None and span.axis is not None:  # from every step what belongs there
             origins = [origin._replace(step=None) for origin in origins]
-        met = dict.fromkeys(origin._replace(weights=(*origin.weights, *weights)) for origin in origins)
-        return ((_width(node), tuple(met)),) if met else ()
+        off = node.op == "detach"
+        met = dict.fromkeys(o._replace(weights=(*o.weights, *weights), cut=off or o.cut) for o in origins)
+        return ((width_of(node), tuple(met)),) if met else ()
+
+    def _passed_over(self, node: GraphNode) -> Shares:
+        """A state after steps that were not recorded: it comes from the last of them."""
+        found: dict[Origin, None] = {}
+        for _, origins in self.shares[node.inputs[0].node]:
+            for origin in origins:
+                if isinstance(origin.row, Key):
+                    *_, before, here = self.made[origin.row].ran
+                    way = here - before
+                    passed = range(here + way, here + way * (node.params["steps"] + 1), way)
+                    self.passed[origin.row.loop] = passed
+                    found[origin._replace(step=passed[-1])] = None
+        return ((width_of(node), tuple(found)),)
 
     def _seen(self, x: Source, single: bool) -> Shares:
         """What an input holds, with the step if it is one."""
@@ -216,6 +180,8 @@ class Reader:
         for origin in met if len(met) == 1 else dict.fromkeys(met):
             if origin.step is not None and origin.row == key and heads == (origin.step,):
                 continue  # it comes from inside the box, past an op that only moves elements
+            if origin.cut and not self._continues(origin.row, key):
+                continue
             arrived = True
             tails = (origin.step,) if origin.step is not None else self._steps(x)
             every = (*origin.weights, *weights)
@@ -228,6 +194,15 @@ class Reader:
             second = spot is not None and origin.row == key and self.made[key].ran[1:] == [spot.step]
             self._link(origin, key, tails, heads, every, self._signature(node, key, operand) if second else None)
         return arrived
+
+    def _continues(self, row: Key | int, key: Key) -> bool:
+        """Whether a row is the same cell as another one, maybe in another run.
+
+        The states of all layers come in one tensor.
+        """
+        if isinstance(row, int) or row.kind != key.kind or row.loop < 0 or key.loop < 0:
+            return True
+        return (self.loops[row.loop].place, row.path) == (self.loops[key.loop].place, key.path)
 
     def _signature(self, node: GraphNode, key: Key, operand: int) -> Signature:
         spot = self.spots[node.id]
@@ -243,24 +218,17 @@ class Reader:
         weights: Iterable[int],
         signature: Signature | None,
     ) -> None:
-        pairs = (
-            list(zip(tails, heads, strict=True))
-            if len(tails) == len(heads)
-            else [(tail, head) for tail in tails for head in heads]
-        )
         inside = origin.row == key
         same = inside or self.clock(origin.row) == self.clock(key)
-        for pair in pairs:
+        for pair in paired(tails, heads):
             tail, head = pair
             if inside and tail == head:
                 continue
             lag = head - tail if same and tail is not None and head is not None else None
             name = (origin.row, key, origin.part, lag)
-            if (arrows := self.arrows.get(name)) is None:
-                arrows = self.arrows[name] = Arrows()
-            arrows.pairs[pair] = None
-            for weight in weights:
-                arrows.weights[weight] = None
+            if (bundle := self.bundles.get(name)) is None:
+                bundle = self.bundles[name] = Bundle()
+            bundle.enter((pair,), weights, origin.cut)
             if signature is not None:
                 self.carried.setdefault(key, {})[signature] = origin.part
 
@@ -273,30 +241,3 @@ class Reader:
             return self.clocks.of(row.loop)
         span = self.spans[next(iter(self.made[row].nodes.values()))]
         return -1 if span is None else self.clocks.of(span.loop)
-
-
-def _width(node: GraphNode) -> int:
-    shape = node.shapes[0]
-    return shape[-1] if shape else 1
-
-
-def _last_slice(node: GraphNode) -> slice | None:
-    """The slice that an index takes of the last dimension, if that is all it does."""
-    index = node.params["index"]
-    if isinstance(index, tuple) and len(index) == 2 and index[0] == "..." and isinstance(index[1], str):
-        parts = [int(part) if part else None for part in index[1].split(":")]
-        return slice(*parts) if len(parts) == 2 else None
-    return None
-
-
-def _cut(shares: Shares, cut: slice) -> Shares:
-    """The shares within a slice of the last dimension."""
-    total = sum(width for width, _ in shares)
-    start, stop, _ = cut.indices(total)
-    left, kept = 0, []
-    for width, origins in shares:
-        here = min(stop, left + width) - max(start, left)
-        if here > 0:
-            kept.append((here, origins))
-        left += width
-    return tuple(kept)

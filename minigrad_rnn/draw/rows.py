@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 from minigrad.graph import Graph, GraphNode, Source
 
-from .spans import Span
-from .steps import Loop, Path, Spot
+from ..inspect.axes import Span
+from ..inspect.steps import Loop, Path, Spot
+from ..inspect.times import Times
 
 # ops that only move elements, with which a reader of the network has no business
 MOVES = frozenset({
     "unbind", "stack", "concat", "getitem", "select_rows", "index_select", "split", "reshape", "flatten", "unflatten",
     "squeeze", "unsqueeze", "transpose", "permute", "movedim", "broadcast_to", "cast", "clone", "placed", "flip",
-    "dropout", "to_device",
+    "dropout", "to_device", "detach", "passed_over",
 })  # fmt: skip
 
 
@@ -21,22 +22,25 @@ MASKING = frozenset({"mul", "where"})
 
 
 class Key(NamedTuple):
-    """What tells rows apart. ``kind`` is ``"state"``, ``"beside"`` (in a step, but no cell) or ``"whole"``."""
+    """What tells rows apart. ``kind`` is ``"state"``, ``"beside"`` (in a step, but no cell) or ``"whole"``.
+
+    Whole sequences have the clock of the loop whose steps are theirs.
+    """
 
     kind: str
     loop: int
     path: Path
     depth: int = 0
     timed: bool = True
+    clock: int = -1
 
 
 Rows = list["Key | None"]  # by node; None: it is drawn nowhere, arrows pass through it
 
 
-def rows(
-    graph: Graph, loops: list[Loop], spots: list[Spot | None], reaches: list[bool], spans: list[Span | None]
-) -> Rows:
+def rows(graph: Graph, times: Times, reaches: list[bool]) -> Rows:
     """The row of each node: ``None`` for leaves, constants and what only moves elements."""
+    loops, spots, spans = times.loops, times.spots, times.spans
     keys: Rows = [None] * len(graph)
     cells = _Cells(graph, loops, spots, reaches)
     layers = {loop.place for loop in loops if loop.is_layer}
@@ -55,7 +59,8 @@ def rows(
         elif not moved:
             path = tuple([name for name, _ in node.places if name])
             if not _absorbed(path, layers):
-                key = Key("whole", -1, path, 0, spans[number] is not None)
+                span = spans[number]
+                key = Key("whole", -1, path, 0, span is not None, -1 if span is None else times.clocks.of(span.loop))
         keys[number] = depths.enter(node, key)
     return keys
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import minigrad as mg
 from minigrad.graph import Graph, GraphNode, align
 
-from .. import kernels
 from ..layers.path import unrolled
+from .fused import fused_ops
 from .plot import plot
 
 VANISHING, EXPLODING = 1e-3, 1e3
@@ -302,7 +302,7 @@ def _line(place: str, part: str, call: int, met: list[_Met]) -> FlowLine:
 
 def _fused(graph: Graph) -> list[str]:
     """Places of layers that ran as one op."""
-    ops = {kernel.op.name for kernel in vars(kernels).values() if hasattr(kernel, "op")}
+    ops = fused_ops()
     found = [f"{node.scope or 'a recurrent layer'} ({node.op})" for node in graph if node.op in ops]
     return [f"{place}, {count} times" if count > 1 else place for place, count in Counter(found).items()]
 

@@ -1,18 +1,35 @@
-"""Language models over characters."""
+"""Language models over characters and words."""
 
-from .corpus import Corpus, TextError, builtin_text, read_text
+from ..data import read_text
+from .corpus import Corpus, TextError, Window, Windows, builtin_text, line_window, spaced
 from .counts import CountModel
-from .model import CharacterModel, bits_per_character, generate
-from .vocabulary import Vocabulary
+from .measure import bits_per_character, cross_entropy, perplexity, surprise
+from .model import LanguageModel
+from .vectors import Vectors, VectorsError, read_vectors
+from .vocabulary import Vocabulary, split
+from .writing import complete, generate, write
 
 __all__ = [
-    "CharacterModel",
     "Corpus",
     "CountModel",
+    "LanguageModel",
     "TextError",
+    "Vectors",
+    "VectorsError",
     "Vocabulary",
+    "Window",
+    "Windows",
     "bits_per_character",
     "builtin_text",
+    "complete",
+    "cross_entropy",
     "generate",
+    "line_window",
+    "perplexity",
     "read_text",
+    "read_vectors",
+    "spaced",
+    "split",
+    "surprise",
+    "write",
 ]

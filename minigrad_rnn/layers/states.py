@@ -34,7 +34,7 @@ class StateForm:
         if self.uniform:
             names, shapes = self.names[0], [_shape((count,), batch, batched, size) for size in self.sizes[0]]
             parts = self._checked(state, names, shapes)
-            return list(zip(*[(part if batched else part.unsqueeze(1)).unbind() for part in parts], strict=True))
+            return list(zip(*[_apart(part, batched) for part in parts], strict=True))
         if not isinstance(state, (tuple, list)) or len(state) != count:
             raise mg.ShapeError(
                 f"{type(self.owner).__name__}: the state is a tuple of {count}, one for each layer and direction, since"
@@ -43,7 +43,7 @@ class StateForm:
         states = []
         for given, names, sizes in zip(state, self.names, self.sizes, strict=True):
             parts = self._checked(given, names, [_shape((), batch, batched, size) for size in sizes])
-            states.append(tuple([part if batched else part.unsqueeze(0) for part in parts]))
+            states.append(tuple([part if batched else _known(part.unsqueeze(0), part) for part in parts]))
         return states
 
     def join(self, states: list[State], batched: bool = True) -> Any:
@@ -66,6 +66,17 @@ def _stacked(parts: State) -> mg.Tensor:
 
 def _shape(first: tuple[int, ...], batch: int, batched: bool, size: int) -> tuple[int, ...]:
     return (*first, batch, size) if batched else (*first, size)
+
+
+def _apart(part: mg.Tensor, batched: bool) -> list[mg.Tensor]:
+    """A part of the state, layer by layer."""
+    return [_known(row, part) for row in (part if batched else part.unsqueeze(1)).unbind()]
+
+
+def _known(row: mg.Tensor, part: mg.Tensor) -> mg.Tensor:
+    """A row of a part; if that was detached from a run before, drawings know where the row comes from."""
+    mg.inspect.part_of(row, part)
+    return row
 
 
 def _alone(parts: State) -> Any:

@@ -29,6 +29,12 @@ def recorded(layer: Any, steps: int) -> Any:
         return layer(mg.ones(steps, 1, layer.input_size))[0]
 
 
+def function(layer: Any, steps: int) -> Callable[[], Any]:
+    """What computes the output of a layer."""
+    x = mg.ones(steps, 1, layer.input_size)
+    return lambda: layer(x)[0]
+
+
 def chain(nodes: int) -> Any:
     y = mg.ones(1, requires_grad=True)
     for _ in range(nodes):
@@ -36,10 +42,43 @@ def chain(nodes: int) -> Any:
     return y
 
 
+def modules(count: int, ops: int) -> Any:
+    """Modules one behind the other, in blocks of ten, with a skip past each."""
+    y = mg.ones(1, requires_grad=True)
+    for i in range(count):
+        with mg.scope(f"block{i // 10}"), mg.scope(f"[{i % 10}]"):
+            x = y
+            for _ in range(ops - 1):
+                y = y * 1.0
+            y = y - x
+    return y
+
+
+def loop(steps: int, ops: int) -> Any:
+    y, w = mg.ones(1, requires_grad=True), mg.ones(1, requires_grad=True)
+    for t in range(steps):
+        with mg.scope("loop", step=t):
+            for _ in range(ops):
+                y = y * w
+    return y
+
+
+def tangled(ops: int) -> Any:
+    """A leaf used everywhere, and long skips, in no modules."""
+    x = mg.ones(1, requires_grad=True)
+    ys = [x * 1.0]
+    for i in range(ops // 3):
+        ys.append((ys[-1] * x + ys[i // 60 * 60]).tanh())
+    return ys[-1]
+
+
+OPS: Stages = {"graph data, what to draw": mg.draw, "Graphviz": lambda drawing: (drawing, drawing.svg())[0]}
+
+
 def pictured(steps: int) -> Stages:
-    """All stages to an SVG of a network of which that many steps are drawn."""
+    """All stages to an SVG of a network of which that many steps are drawn. ``draw`` runs what is a function."""
     return {
-        "graph data, layout": lambda output: mr.draw(output, steps=steps, max_shapes=None),
+        "draw": lambda y: mr.draw(y, steps=steps, max_shapes=None),
         "Graphviz": lambda drawing: (drawing, drawing.svg())[0],
     }
 
@@ -47,8 +86,12 @@ def pictured(steps: int) -> Stages:
 CASES: list[tuple[str, float, Callable[[], Any], Stages]] = [
     ("LSTM, 3 layers, 50 steps, unrolled", 0.3, lambda: recorded(mr.LSTM(3, 4, 3), 50), pictured(50)),
     ("the same, 350 steps", 1.0, lambda: recorded(mr.LSTM(3, 4, 3), 350), pictured(350)),
-    ("RNN, 10,000 steps, folded in the middle", 2.0, lambda: recorded(mr.RNN(3, 4), 10_000), pictured(12)),
-    ("LSTM, 10,000 steps, folded in the middle", 2.0, lambda: recorded(mr.LSTM(3, 4), 10_000), pictured(12)),
+    ("RNN, 10,000 steps, folded in the middle", 2.0, lambda: function(mr.RNN(3, 4), 10_000), pictured(12)),
+    ("LSTM, 10,000 steps, folded in the middle", 2.0, lambda: function(mr.LSTM(3, 4), 10_000), pictured(12)),
+    ("the same, every step recorded before", 4.0, lambda: recorded(mr.LSTM(3, 4), 10_000), pictured(12)),
+    ("10,000 ops in 1,000 modules, collapsed by itself", 2.0, lambda: modules(1000, 10), OPS),
+    ("10,000 ops in 1,000 steps, folded by itself", 2.0, lambda: loop(1000, 10), OPS),
+    ("570 ops in no modules, long arrows cut", 2.0, lambda: tangled(570), OPS),
     ("graph data of a chain of 100,000 ops", 2.0, lambda: chain(100_000), {"graph data": mg.graph}),
 ]
 

@@ -1,11 +1,9 @@
-"""Batches: all examples, those of a batch about equally long, in an order that can be had again."""
+"""All examples come in some batch, those of a batch about equally long, and a split is a partition."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings, strategies as st
 
-import minigrad as mg
-from minigrad_rnn.data import Batches, bucketed, split
+from minigrad_rnn.data import bucketed, split
 
 
 @settings(max_examples=50, deadline=None)
@@ -29,27 +27,8 @@ def test_examples_of_a_batch_are_about_equally_long():
     assert firsts != sorted(firsts), "batches themselves come in any order"
 
 
-def test_an_epoch_has_the_same_order_whenever_it_is_asked_for():
-    batches = Batches(range(100), list, size=8, seed=3, length=lambda x: x % 7)
-    first, second = list(batches(0)), list(batches(1))
-    assert first != second
-    assert list(batches(0)) == first
-    assert len(first) == len(batches) == 13
-    assert list(Batches(range(100), list, size=8, seed=4)(0)) != list(Batches(range(100), list, size=8, seed=3)(0))
-
-
-def test_without_shuffling_the_order_is_that_of_the_examples():
-    batches = Batches("abcde", "".join, size=2, shuffle=False)
-    assert list(batches(0)) == list(batches(1)) == ["ab", "cd", "e"]
-
-
 def test_a_split_is_a_partition_that_a_seed_decides():
     train, held_out = split(range(10), held_out=0.3, seed=1)
     assert sorted(train + held_out) == list(range(10))
     assert len(held_out) == 3
     assert (train, held_out) == split(range(10), held_out=0.3, seed=1) != split(range(10), held_out=0.3, seed=2)
-
-
-def test_a_batch_of_none_is_refused():
-    with pytest.raises(mg.MinigradError, match="size is how many examples"):
-        Batches([], list, size=0)

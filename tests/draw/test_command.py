@@ -7,7 +7,7 @@ import pytest
 import minigrad as mg
 from minigrad_rnn.__main__ import main
 from minigrad_rnn.draw.models import load_character_model
-from minigrad_rnn.language import CharacterModel
+from minigrad_rnn.language import LanguageModel
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def saved(tmp_path):
     folder.mkdir()
     config = {"embedding_dim": 3, "hidden_size": 4, "num_layers": 2}
     described = {**config, "symbols": "?abcd"}
-    mg.save(CharacterModel(5, *config.values()), folder / "weights.safetensors", metadata=described)
+    mg.save(LanguageModel(5, *config.values()), folder / "weights.safetensors", metadata=described)
     return folder
 
 
@@ -36,7 +36,7 @@ def failed(capsys, *arguments):
 
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
-@pytest.mark.parametrize("view", ["unrolled", "folded", "both", "cell", "flow"])
+@pytest.mark.parametrize("view", ["unrolled", "folded", "both", "cell", "flow", "overview"])
 def test_built_in_networks_are_drawn_in_all_views(kind, view, tmp_path):
     assert drawn(tmp_path, kind, "--view", view).startswith("digraph {")
 
@@ -61,7 +61,7 @@ def test_the_cell_of_a_chosen_layer(tmp_path):
     assert "weight_hh_l1" in drawn(tmp_path, "lstm", "--layers", "2", "--view", "cell", "--layer", "layer1")
 
 
-@pytest.mark.parametrize("view", ["unrolled", "folded", "both", "cell", "flow"])
+@pytest.mark.parametrize("view", ["unrolled", "folded", "both", "cell", "flow", "overview"])
 def test_saved_models_are_drawn_in_all_views(saved, view, tmp_path):
     assert drawn(tmp_path, str(saved), "--view", view) == drawn(
         tmp_path, str(saved / "weights.safetensors"), "--view", view
@@ -82,6 +82,12 @@ def test_without_a_file_the_picture_is_called_like_model_and_view(saved, tmp_pat
     assert (tmp_path / "rnn-folded.svg").exists()
     assert (tmp_path / "weights-unrolled.svg").exists()
     assert "rnn-folded.svg" in capsys.readouterr().out
+
+
+def test_the_overview_tells_of_modules_and_parameters(saved, tmp_path):
+    dot = drawn(tmp_path, "gru", "--layers", "2", "--view", "overview")
+    assert all(text in dot for text in ("8, 16, num_layers=2", "2,880 parameters", "4×1×16"))
+    assert "4, num_layers=2" in drawn(tmp_path, str(saved), "--view", "overview")
 
 
 def test_a_model_that_does_not_exist_is_named_beside_those_that_do(capsys):
@@ -113,7 +119,7 @@ def test_a_saved_model_has_its_sizes_already(saved, option, capsys):
 
 
 def test_pictures_that_cannot_be_written(tmp_path, capsys):
-    assert ".svg, .png, .pdf, .dot" in failed(capsys, "rnn", "--out", "rnn.jpeg")
+    assert ".svg, .png, .pdf, " in failed(capsys, "rnn", "--out", "rnn.jpeg")
     assert "there is no folder" in failed(capsys, "rnn", "--out", tmp_path / "nowhere" / "rnn.svg")
     assert "layer0" in failed(capsys, "rnn", "--view", "cell", "--layer", "layer5", "--out", tmp_path / "x.dot")
 

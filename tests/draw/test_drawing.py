@@ -114,33 +114,8 @@ def test_a_chain_of_100_000_is_refused_with_numbers():
     y = mg.ones(1, requires_grad=True)
     for _ in range(100_000):
         y = y * 1.0
-    with pytest.raises(mg.GraphError, match=r"100,001 boxes are more than anyone can read \(max_nodes=150\)"):
+    with pytest.raises(mg.GraphError, match=r"100,001 boxes are more than anyone can read: at most 4 × 150"):
         mg.draw(y)
-
-
-def test_the_refusal_says_what_depth_would_do():
-    y = mg.ones(1, requires_grad=True)
-    for t in range(40):
-        with mg.scope("net", step=t):
-            for _ in range(5):
-                y = y * 1.0
-    with pytest.raises(mg.GraphError, match="depth=2 draws 40 boxes"):
-        mg.draw(y)
-    assert len(mg.draw(y, depth=2).diagram.boxes) == 40
-    assert len(mg.draw(y, max_nodes=None).diagram.boxes) == 201
-
-
-def test_a_costly_layout_is_refused():
-    x = mg.ones(1, requires_grad=True)
-    y, total = x, x * 1
-    for _ in range(200):
-        y = y * 1.0
-        total = total + y * x
-    with pytest.raises(mg.GraphError, match="more than anyone can read"):
-        mg.draw(total)
-    with pytest.raises(mg.GraphError, match="ranks would take Graphviz minutes"):
-        mg.draw(total, max_nodes=1000)
-    assert "nslimit" in mg.draw(total, max_nodes=None).dot
 
 
 @pytest.mark.parametrize(

@@ -517,7 +517,7 @@ def test_unrolled_networks_take_the_colours_of_their_gradients():
     assert boxes["r1_0"].fill == shade(0.01).fill
     with pytest.raises(mg.GraphError, match="needs the loss itself"), mr.unrolled():
         mr.draw(mg.graph(rnn(mg.ones(3, 1, 1))[0]), color_by="gradient")
-    with pytest.raises(mg.GraphError, match='color_by is "gradient", for the view "unrolled"'):
+    with pytest.raises(mg.GraphError, match='color_by is for the view "unrolled"'):
         mr.draw(NETWORKS["lstm"](), view="folded", color_by="gradient")
 
 

@@ -165,7 +165,7 @@ def _umask():
 
 @pytest.mark.parametrize("name", ["net", "net.jpeg", "net.svg.gz"])
 def test_save_refuses_other_suffixes(tmp_path, name):
-    with pytest.raises(RenderError, match=r"must be one of \.svg, \.png, \.pdf, \.dot"):
+    with pytest.raises(RenderError, match=r"must be one of \.svg, \.png, \.pdf, \.html, \.dot"):
         drawing().save(tmp_path / name)
     with pytest.raises(RenderError, match="cannot draw as 'gif'"):
         render("digraph {}", "gif")

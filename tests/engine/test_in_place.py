@@ -198,3 +198,13 @@ def test_recorded_gradient_crosses_a_change_of_dtype_of_the_cotangent() -> None:
     (gg,) = mg.grad(gx.sum(), g)
     assert gg.dtype == mg.float64
     assert gg.tolist() == [2.0, 2.0]
+
+
+def test_outputs_of_one_op_can_be_differentiated_after_something_else_was_changed() -> None:
+    x, other = mg.ones(2, 4, requires_grad=True), mg.ones(3, requires_grad=True)
+    a, b = x.chunk(2, dim=1)
+    y = (a * b).sum()
+    other.data = mg.zeros(3)
+    y.backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[1.0] * 4] * 2

@@ -13,7 +13,7 @@ import pytest
 import minigrad as mg
 from minigrad_rnn import demo
 from minigrad_rnn.__main__ import main
-from minigrad_rnn.language import CharacterModel, Vocabulary, generate
+from minigrad_rnn.language import LanguageModel, Vocabulary, generate
 
 SMALL = ["--steps", "3", "--hidden", "8", "--window", "8", "--streams", "4", "--length", "20"]
 
@@ -63,7 +63,7 @@ def test_the_saved_weights_go_on_writing_the_same_text(text, tmp_path):
     config = mg.load_metadata(out / "weights.safetensors")
     symbols = config.pop("symbols")
     vocabulary = Vocabulary(symbols)
-    model = CharacterModel(len(symbols), **config)
+    model = LanguageModel(len(symbols), **config)
     model.load_state_dict(mg.load(out / "weights.safetensors"))
     written = vocabulary.decode(generate(model, mg.tensor(vocabulary.encode("the ")), 20, temperature=0))
     assert json.loads((out / "run.json").read_text(encoding="utf-8"))["sample"] == "the " + written

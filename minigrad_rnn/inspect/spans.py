@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
 from minigrad.graph import Graph, GraphNode, Source
 
+from .axes import Span, moved, moved_back
 from .steps import Loop, Spot
-
-Shape = tuple[int, ...]
-
-
-class Span(NamedTuple):
-    """The steps that a tensor holds, along a dimension of it; without a dimension, it belongs to a single step.
-
-    ``loop`` is a loop whose steps these are.
-    """
-
-    axis: int | None
-    steps: tuple[int, ...]
-    loop: int
 
 
 class Clocks:
@@ -52,7 +38,7 @@ def spans(
 
     Args:
         graph: the data.
-        loops: from :func:`~minigrad_rnn.draw.steps.locate`.
+        loops: from :func:`~minigrad_rnn.inspect.steps.locate`.
         spots: likewise.
         falling: loops for which the sequence they read was turned round, and that count their steps from its end.
 
@@ -144,7 +130,7 @@ def _back(
         elif spots[node.id] is not None or (position and (source.kind == "leaf" or node.op == "dropout")):
             continue
         else:
-            span = _moved_back(node, source.shape, here)
+            span = moved_back(node, source.shape, here)
         before = found[x.node]
         if span is not None and before is not None and _alike(before, span):
             clocks.join(before.loop, span.loop)
@@ -166,6 +152,8 @@ def _forth(graph: Graph, node: GraphNode, found: list[Span | None]) -> Span | No
     inputs = [(found[x.node], graph.nodes[x.node].shape, x) for x in node.inputs if isinstance(x, Source)]
     if node.op == "stack" and inputs:
         return _put_together(node, [span for span, _, _ in inputs])
+    if node.op == "concat" and (joined := _joined(node, [span for span, _, _ in inputs])) is not None:
+        return joined
     for span, shape, x in inputs:
         if span is None:
             continue
@@ -173,7 +161,7 @@ def _forth(graph: Graph, node: GraphNode, found: list[Span | None]) -> Span | No
             return span if len(inputs) == 1 or all(s is None or s.axis is None for s, _, _ in inputs) else None
         if graph.nodes[x.node].op == "unbind":
             return Span(None, span.steps[x.output or 0 :][:1], span.loop)
-        after = _moved(node, shape, span)
+        after = moved(node, shape, span)
         if after is not None:
             return after
     return None
@@ -187,83 +175,13 @@ def _put_together(node: GraphNode, parts: list[Span | None]) -> Span | None:
     return Span(node.params.get("dim", 0) % len(node.shape), tuple(steps), loops.pop())
 
 
-def _moved(node: GraphNode, before: Shape, span: Span) -> Span | None:
-    """Where time is after an op, if it was at ``span`` in an input of shape ``before``."""
-    axis, after = span.axis or 0, node.shape
-    if node.op == "unbind":
-        return span if node.params.get("dim", 0) % len(before) == axis else None
-    if node.op in {"transpose", "permute", "movedim", "_permute"}:
-        return span._replace(axis=_order(node, len(before)).index(axis))
-    if node.op == "getitem":
-        return _picked(node, span)
-    if node.op == "flip" and axis in [dim % len(before) for dim in _tuple(node.params.get("dims", ()))]:
-        return span._replace(steps=span.steps[::-1])
-    return _kept(before, after, span)
-
-
-def _moved_back(node: GraphNode, before: Shape, span: Span) -> Span | None:
-    """Where time is in an input of shape ``before``, if it is at ``span`` in the result."""
-    if span.axis is None:
+def _joined(node: GraphNode, parts: list[Span | None]) -> Span | None:
+    """Sequences one after the other: those at the ends are known, and what is between them follows."""
+    dim = node.params.get("dim", 0) % len(node.shape)
+    first, last = (parts[0], parts[-1]) if len(parts) > 1 else (None, None)
+    if first is None or last is None or first.loop != last.loop or not (first.axis == last.axis == dim):
         return None
-    if node.op in {"transpose", "permute", "movedim", "_permute"}:
-        return span._replace(axis=_order(node, len(before))[span.axis])
-    if node.op in {"getitem", "flip", "stack", "split"}:
-        return None
-    return _kept(node.shape, before, span)
-
-
-def _kept(before: Shape, after: Shape, span: Span) -> Span | None:
-    """The dimension of the same length with as many elements in front of it, counted from the front or the end."""
-    axis = span.axis or 0
-    length = before[axis]
-    if axis < len(after) and after[axis] == length and math.prod(after[:axis]) == math.prod(before[:axis]):
-        return span
-    from_end = axis - len(before)
-    if -from_end <= len(after) and after[from_end] == length and len(after) > len(before):
-        return span._replace(axis=from_end + len(after))
-    for i, size in enumerate(after):
-        if size == length and math.prod(after[:i]) == math.prod(before[:axis]):
-            return span._replace(axis=i)
-    return None
-
-
-def _order(node: GraphNode, rank: int) -> list[int]:
-    """For each dimension of the result, which dimension of the input it was."""
-    order = list(range(rank))
-    if node.op == "transpose":
-        a, b = node.params["dim0"] % rank, node.params["dim1"] % rank
-        order[a], order[b] = order[b], order[a]
-        return order
-    if "dims" in node.params:
-        return [dim % rank for dim in node.params["dims"]]
-    return order
-
-
-def _tuple(value: object) -> tuple[int, ...]:
-    return value if isinstance(value, tuple) else (value,) if isinstance(value, int) else ()
-
-
-def _picked(node: GraphNode, span: Span) -> Span | None:
-    """What an index leaves of time: a step, some steps, or all."""
-    index = node.params["index"]
-    index = index if isinstance(index, tuple) else (index,)
-    axis, before = span.axis or 0, 0
-    if "..." in index:
-        index = index[: index.index("...")]
-    for i, item in enumerate(index):
-        if i == axis:
-            return _at(item, span, before)
-        if isinstance(item, str) and ":" in item:
-            before += 1
-        elif not isinstance(item, int):
-            return None
-    return span._replace(axis=axis - (len(index) - before) if len(index) <= axis else axis)
-
-
-def _at(item: object, span: Span, axis: int) -> Span | None:
-    if isinstance(item, int) and not isinstance(item, bool):
-        return Span(None, (span.steps[item],), span.loop)
-    if isinstance(item, str) and ":" in item:
-        parts = [int(part) if part else None for part in item.split(":")]
-        return Span(axis, span.steps[slice(*parts)], span.loop)
-    return None
+    way = 1 if last.steps[-1] >= first.steps[0] else -1
+    steps = tuple(range(first.steps[0], last.steps[-1] + way, way))
+    fits = steps[: len(first.steps)] == first.steps and steps[-len(last.steps) :] == last.steps
+    return Span(dim, steps, first.loop) if fits and len(steps) == node.shape[dim] else None

@@ -1,4 +1,4 @@
-"""Vocabulary, corpus, counting models, the character model."""
+"""Vocabulary, corpus, counting models, a model of characters."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from hypothesis import given, strategies as st
 
 import minigrad as mg
 from minigrad_rnn.language import (
-    CharacterModel,
     Corpus,
     CountModel,
+    LanguageModel,
     TextError,
     Vocabulary,
+    Windows,
     bits_per_character,
     builtin_text,
     generate,
     read_text,
 )
-from minigrad_rnn.language.corpus import windows
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="\N{REPLACEMENT CHARACTER}")))
@@ -38,11 +38,14 @@ def test_unknown_characters_are_number_0():
 @given(st.integers(2, 60), st.integers(1, 5), st.integers(1, 7))
 def test_windows_follow_on_from_one_another(length, streams, steps):
     numbers = mg.arange(length)
-    pieces = list(windows(numbers, streams, steps))
     whole = (length - 1) // streams
     if not whole:
-        assert not pieces
+        with pytest.raises(mg.MinigradError, match="too few"):
+            Windows(numbers, streams, steps)
         return
+    windows = Windows(numbers, streams, steps)
+    pieces = list(windows)
+    assert len(windows) == len(pieces) == len(list(windows))
     inputs = np.concatenate([w.inputs.numpy() for w in pieces])
     targets = np.concatenate([w.targets.numpy() for w in pieces])
     assert inputs.T.ravel().tolist() == list(range(whole * streams))
@@ -70,13 +73,13 @@ def test_the_builtin_text_is_english_and_long():
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(TextError, match="No such file"):
+    with pytest.raises(mg.FileError, match="No such file"):
         read_text(tmp_path / "missing.txt")
-    with pytest.raises(TextError, match="cannot read"):
+    with pytest.raises(mg.FileError, match="cannot read"):
         read_text(tmp_path)
     latin = tmp_path / "latin.txt"
     latin.write_bytes(b"caf\xe9")
-    with pytest.raises(TextError, match="byte 0xe9 at position 3"):
+    with pytest.raises(mg.FileError, match="line 1: byte 0xe9"):
         read_text(latin)
 
 
@@ -103,14 +106,14 @@ def test_probabilities_of_a_counting_model_sum_to_one():
 
 def test_an_untrained_model_knows_nothing():
     mg.manual_seed(0)
-    model = CharacterModel(16, 4, 8)
+    model = LanguageModel(16, 4, 8)
     numbers = mg.tensor(np.random.default_rng(0).integers(0, 16, 1000))
     assert bits_per_character(model, numbers) == pytest.approx(4, abs=0.2)
 
 
 def test_bits_do_not_depend_on_how_the_text_is_cut():
     mg.manual_seed(0)
-    model = CharacterModel(5, 3, 4)
+    model = LanguageModel(5, 3, 4)
     numbers = mg.tensor(np.random.default_rng(0).integers(0, 5, 41))
     short, long = (bits_per_character(model, numbers, 2, steps) for steps in (3, 20))
     assert short == pytest.approx(long, rel=1e-5)
@@ -118,7 +121,7 @@ def test_bits_do_not_depend_on_how_the_text_is_cut():
 
 def test_a_model_learns_what_has_a_pattern():
     mg.manual_seed(0)
-    model = CharacterModel(3, 4, 8)
+    model = LanguageModel(3, 4, 8)
     numbers = mg.tensor([0, 1, 2] * 30)
     optimizer = mg.optim.Adam(model.parameters(), lr=0.05)
     for _ in range(40):
@@ -133,7 +136,7 @@ def test_a_model_learns_what_has_a_pattern():
 
 def test_sampling_follows_the_seed_and_the_temperature():
     mg.manual_seed(0)
-    model = CharacterModel(6, 3, 4)
+    model = LanguageModel(6, 3, 4)
     mg.manual_seed(1)
     first = list(generate(model, mg.tensor([1]), 20))
     mg.manual_seed(1)
