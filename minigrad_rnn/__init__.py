@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
 from . import (
     cells as cells,
     convert as convert,
+    data as data,
     inspect as inspect,
     language as language,
     layers as layers,
+    patterns as patterns,
+    seq2seq as seq2seq,
     sequences as sequences,
+    training as training,
+    tree as tree,
 )
 from .cells import (
     ClockworkCell as ClockworkCell,
@@ -21,6 +26,7 @@ from .cells import (
     RHNCell as RHNCell,
     RNNCell as RNNCell,
 )
+from .ctc import ctc_beam_search as ctc_beam_search, ctc_greedy_decode as ctc_greedy_decode
 from .layers import (
     GRU as GRU,
     LSTM as LSTM,
@@ -46,6 +52,7 @@ from .sequences import (
     unpack_sequence as unpack_sequence,
     unpad_sequence as unpad_sequence,
 )
+from .training import tbptt as tbptt
 
 if _TYPE_CHECKING:
     from .draw import draw as draw

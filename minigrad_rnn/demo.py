@@ -20,7 +20,7 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.files import replace_file
 
-from .draw import draw
+from .draw import models
 from .language import (
     Corpus,
     CountModel,
@@ -223,7 +223,7 @@ def _save(
     replace_file(out / "run.json", json.dumps(log, indent=1, ensure_ascii=False) + "\n")
     rows = "".join(f"{step},{bits:.6f}\n" for step, bits in enumerate(result.bits, 1))
     replace_file(out / "loss.csv", "step,bits_per_character\n" + rows)
-    notes = [_plot(out / "loss.png", result.bits, figures), _draw(model, corpus, out)]
+    notes = [_plot(out / "loss.png", result.bits, figures), _draw(out)]
     _gradient_flow(model, corpus, out, options.window)
     print(f"written to {out}/: " + ", ".join(sorted(p.name for p in out.iterdir())))
     for note in filter(None, notes):
@@ -260,14 +260,15 @@ def _smoothed(values: list[float]) -> list[float]:
     return [(sums[i] - sums[max(0, i - width)]) / min(i, width) for i in range(1, len(sums))]
 
 
-def _draw(model: LanguageModel, corpus: Corpus, out: Path) -> str | None:
-    """The network, folded and unrolled over a few steps; where nothing can render it, its DOT text and a note."""
-    numbers = mg.tensor(corpus.held_out[: DRAWN_STEPS + 1]).unsqueeze(1)
-    drawing = draw(lambda: nn.functional.cross_entropy(model(numbers[:-1])[0], numbers[1:], dim=-1), view="both")
-    drawing.save(out / "unrolled.dot")
+def _draw(out: Path) -> str | None:
+    """The network that was saved, folded and unrolled, as `minigrad-rnn draw` draws it.
+
+    Where nothing can render it, its DOT text and a note.
+    """
     try:
-        drawing.save(out / "unrolled.svg")
-        drawing.save(out / "unrolled.png")
+        for suffix in ("dot", "svg", "png"):
+            picture = out / f"unrolled.{suffix}"
+            models.run(models.Options(str(out), view="both", steps=DRAWN_STEPS, out=picture))
     except mg.MinigradError as error:
         return f"no unrolled.svg: {str(error).splitlines()[0]} (the DOT text is in unrolled.dot)"
     return None

@@ -14,7 +14,7 @@ from ..language import Vocabulary
 from ..patterns import Classifier
 from .arguments import Defaults, add_training, add_use
 from .fit import run
-from .task import Task, network_options, numbered, padded, share
+from .task import Task, first, network_options, numbered, padded, share
 
 DEFAULTS = Defaults()
 MADE_UP = 8000  # reviews
@@ -83,6 +83,11 @@ class Classify(Task):
         """The share of right labels."""
         found = [(model(x, lengths).argmax(-1) == wanted).numpy() for x, lengths, wanted in batches]
         return {"accuracy": share(sum(int(right.sum()) for right in found), sum(map(len, found)))}
+
+    def sample(self, steps: int) -> Labelled:
+        """A text with the first label."""
+        joint = "" if self.vocabulary.kind == "characters" else " "
+        return Labelled(joint.join(first(self.vocabulary.symbols, steps)), self.labels[0])
 
     def answers(self, model: Classifier, texts: Sequence[str]) -> Iterator[str]:
         """Label, probability and text, with tabs between."""

@@ -6,9 +6,22 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import minigrad as mg
+
 from ..draw import models
 from ..draw.drawing import VIEWS
+from ..language import LanguageModel
+from ..training.checkpoint import BEST
+from . import language
 from .arguments import fields_of, positive
+from .classify import Classify
+from .saved import load, load_with
+from .tag import Tag
+from .task import Task
+from .translate import Translate
+from .tree import Trees
+
+TASKS: dict[str, type[Task]] = {"classify": Classify, "tag": Tag, "translate": Translate, "train-tree": Trees}
 
 
 def add(commands: Any) -> None:
@@ -21,14 +34,14 @@ def add(commands: Any) -> None:
     )
     defaults = models.Options("")
     built_in = ", ".join(models.KINDS)
-    command.add_argument("model", metavar="MODEL", help=f"a built-in network ({built_in}), a file of weights that the"
-                         " demo saved, or the folder it left")
+    command.add_argument("model", metavar="MODEL", help=f"a built-in network ({built_in}), or the folder, or a file"
+                         " in it, that the demo or a command that trains left")
     command.add_argument("--view", choices=(*VIEWS, models.OVERVIEW), default=defaults.view, help="both: folded beside"
                          " unrolled; cell: the ops inside; flow: the gradient of the last step's loss at each step;"
                          " overview: the modules, what they give, and their parameters (default: %(default)s)")
     command.add_argument("--steps", type=positive(int), default=defaults.steps, metavar="N", help="how many steps to"
                          " run; from 13 on, those in the middle are drawn as a strip (default: %(default)s)")
-    command.add_argument("--out", type=Path, metavar="FILE", help="the picture: .svg, .png, .pdf or .dot (default:"
+    command.add_argument("--out", type=Path, metavar="FILE", help="the picture: .svg, .png, .pdf, .html, .dot (default:"
                          " MODEL-VIEW.svg in this folder)")
     command.add_argument("--layer", metavar="PLACE", help="whose cell to draw, such as layer1 (default: the first)")
     sizes = command.add_argument_group("the built-in networks")
@@ -40,5 +53,25 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    print(f"written to {models.run(models.Options(**fields_of(models.Options, options)))}")
+    wanted = models.Options(**fields_of(models.Options, options))
+    print(f"written to {models.run(wanted, _of_a_run(wanted))}")
     return 0
+
+
+def _of_a_run(options: models.Options) -> models.Subject | None:
+    """What a command trained and left in a folder; ``None`` if it is something else."""
+    path = Path(options.model)
+    file = path / BEST if path.is_dir() else path
+    command = mg.load_metadata(file).get("command") if options.model not in models.KINDS and file.exists() else None
+    if command is None:
+        return None
+    models.refuse_sizes(options)
+    name = (path if path.is_dir() else path.parent).resolve().name
+    if command == language.NAME:
+        config, model = load_with(path, command, lambda config: LanguageModel(**config["model"]))
+        return models.language_subject(name, model, len(config["symbols"]), options.steps)
+    if command not in TASKS:
+        raise mg.FileError(f"{file} was made by `minigrad-rnn {command}`, which this version does not know")
+    task, trained = load(path, command, TASKS[command])
+    batch = task.batch([task.sample(options.steps)])
+    return models.Subject(name, trained, tuple(batch[: task.arguments]), lambda _: task.loss(trained, batch)[0])

@@ -15,7 +15,7 @@ from ..patterns import Tagger
 from ..sequences import pad_sequence
 from .arguments import Defaults, add_training, add_use
 from .fit import run
-from .task import PADDING, Task, network_options, padded, share
+from .task import PADDING, Task, first, network_options, padded, share
 
 DEFAULTS = Defaults(epochs=3, cell="gru")
 PROGRAMS = 20  # of the standard library
@@ -92,6 +92,10 @@ class Tag(Task):
             real = wanted.numpy() != PADDING
             right, total = right + int(found[real].sum()), total + int(real.sum())
         return {"accuracy": share(right, total)}
+
+    def sample(self, steps: int) -> Sentence:
+        """A sentence with one label after the other."""
+        return list(zip(first(self.vocabulary.symbols, steps), first(["", *self.labels], steps), strict=True))
 
     def answers(self, model: Tagger, texts: Sequence[str]) -> Iterator[str]:
         """Each word and its label in a line, an empty line behind each text."""

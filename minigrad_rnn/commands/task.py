@@ -24,10 +24,12 @@ class Task(ABC):
     Attributes:
         config: plain data, which is saved with the weights.
         unit: what the counts of the loss are counts of.
+        arguments: how many parts of a batch, from the first, the network is called with.
         monitor, mode: the figure of an epoch that tells which one is best, and whether it is so when "max" or "min".
     """
 
     unit: ClassVar[str] = "texts"
+    arguments: ClassVar[int] = 2
     monitor: ClassVar[str] = "accuracy"
     mode: ClassVar[str] = "max"
 
@@ -65,6 +67,10 @@ class Task(ABC):
         """How well it does on what was held out."""
 
     @abstractmethod
+    def sample(self, steps: int) -> Any:
+        """An example of that length, made of the first symbols and labels: to draw the network at work."""
+
+    @abstractmethod
     def answers(self, model: Any, texts: Sequence[str]) -> Iterable[str]:
         """What the network makes of texts, as lines to print."""
 
@@ -73,6 +79,12 @@ class Task(ABC):
         c = self.config
         between = c["dropout"] if c["layers"] > 1 else 0.0
         return CELLS[c["cell"]](inputs, hidden, c["layers"], dropout=between, bidirectional=bidirectional)
+
+
+def first(symbols: Sequence[str], count: int) -> list[str]:
+    """As many of the symbols, from the first known one, again and again."""
+    known = symbols[1:] or symbols
+    return [known[i % len(known)] for i in range(count)]
 
 
 def network_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from ..tree import (
 )
 from .arguments import Defaults, add_training, add_use
 from .fit import run
-from .task import PADDING, Task, network_options, share
+from .task import PADDING, Task, first, network_options, share
 
 MADE_UP = 4000  # expressions
 NETWORKS: dict[str, Callable[[int, int, int], TreeNetwork]] = {  # of the greatest number of children, and two sizes
@@ -140,6 +140,13 @@ class Trees(Task):
                 right[name] += int(found[which].sum())
                 total[name] += int((truth[which] != PADDING).sum())
         return {name: share(right[name], total[name]) for name in right}
+
+    def sample(self, steps: int) -> Tree:
+        """A tree with so many words, the last two together, with the one before them, and so on."""
+        *words, last = [Tree(self.labels[0], word=word) for word in first(self.vocabulary.symbols, steps)]
+        for word in reversed(words):
+            last = Tree(self.labels[0], [word, last])
+        return last
 
     def answers(self, model: OnTrees, texts: Sequence[str]) -> Iterator[str]:
         """The label of the root, its probability, and the tree, with tabs between."""

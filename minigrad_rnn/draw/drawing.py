@@ -13,9 +13,9 @@ from minigrad.draw.measure import measure
 from minigrad.draw.sheet import Point, Sheet
 from minigrad.graph import Graph, uncollected
 
-from .. import kernels
 from ..cells.ends import NotRecordedError, recording_ends
 from ..inspect import StepFlow, gradient_flow
+from ..inspect.fused import fused_ops
 from ..layers.path import unrolled as recording
 from .assemble import read
 from .cell import cell_picture
@@ -171,7 +171,7 @@ def _ends(y: Any, steps: int) -> Any:
 
 def _fused(graph: Graph) -> list[str]:
     """Places of layers that ran as one op."""
-    ops = {kernel.op.name for kernel in vars(kernels).values() if hasattr(kernel, "op")}
+    ops = fused_ops()
     return list(dict.fromkeys(node.scope or node.op or "" for node in graph if node.op in ops))
 
 

@@ -1,10 +1,11 @@
-"""Networks to draw from the command line: the built-in ones by name, and character models that were saved."""
+"""Networks to draw from the command line: the built-in ones by name, and those that the demo saved."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import minigrad as mg
 from minigrad import nn
@@ -33,6 +34,22 @@ class Options:
     layer: str | None = None
 
 
+class Subject(NamedTuple):
+    """What is to be drawn.
+
+    Attributes:
+        name: what a picture of it is called.
+        model: a network.
+        inputs: what it is called with: one argument, or a tuple of several.
+        loss: computes a loss by it; with ``True``, that of the last step alone, if it has one.
+    """
+
+    name: str
+    model: nn.Module
+    inputs: Any
+    loss: Callable[[bool], mg.Tensor]
+
+
 class Tagger(nn.Module):
     """A built-in network: a recurrent layer, whose place in the model is its kind, and a linear head at every step."""
 
@@ -49,45 +66,66 @@ class Tagger(nn.Module):
         return logits
 
 
-def run(options: Options) -> Path:
+def run(options: Options, subject: Subject | None = None) -> Path:
     """Draw a network and write the picture; returns the path written to.
+
+    Args:
+        options: what to draw, and how.
+        subject: the network; left out, the one that the options name.
 
     Raises:
         FileError: there is no such model, or the picture cannot be written.
         GraphError: this view cannot be had of this network.
         RenderError: the suffix is that of no format, or there is nothing to draw with.
     """
-    model, x, targets = _built_in(options) if options.model in KINDS else _saved(options)
-    chosen = slice(-1, None) if options.view == "flow" else slice(None)  # gradients flow from the last step's loss
-
-    def loss() -> mg.Tensor:
-        made = model(x)
-        logits = made[0] if isinstance(made, tuple) else made  # a character model gives its last state too
-        return nn.functional.cross_entropy(logits[chosen], targets[chosen], dim=-1)
-
-    modules = options.view == OVERVIEW
-    drawing = mg.draw(model, x) if modules else draw(loss, view=options.view, layer=options.layer)
-    name = options.model if options.model in KINDS else _weights(options.model).stem
-    return drawing.save(options.out or Path(f"{name}-{options.view}.svg"))
+    if subject is None:
+        subject = _built_in(options) if options.model in KINDS else _saved(options)
+    if options.view == OVERVIEW:
+        drawing = mg.draw(subject.model, subject.inputs)
+    else:
+        at_the_end = options.view == "flow"  # gradients flow from the last step's loss
+        drawing = draw(lambda: subject.loss(at_the_end), view=options.view, layer=options.layer)
+    return drawing.save(options.out or Path(f"{subject.name}-{options.view}.svg"))
 
 
-def _built_in(options: Options) -> tuple[nn.Module, mg.Tensor, mg.Tensor]:
-    """A network, an input, and what it is to give."""
+def _built_in(options: Options) -> Subject:
     mg.manual_seed(0)
     sizes = {"hidden": options.hidden or HIDDEN, "layers": options.layers or 1}
     model = Tagger(options.model, **sizes, bidirectional=bool(options.bidirectional))
-    x = mg.randn(options.steps, 1, INPUTS)
-    return model, x, mg.arange(options.steps).remainder(CLASSES).unsqueeze(1)
+    x, targets = mg.randn(options.steps, 1, INPUTS), mg.arange(options.steps).remainder(CLASSES).unsqueeze(1)
+    return Subject(options.model, model, x, lambda at_the_end: next_symbols(model(x), targets, at_the_end))
 
 
-def _saved(options: Options) -> tuple[nn.Module, mg.Tensor, mg.Tensor]:
-    """A character model on a text of as many characters, each the next of its vocabulary."""
+def _saved(options: Options) -> Subject:
+    """A character model that the demo saved."""
+    refuse_sizes(options)
+    path = _weights(options.model)
+    model, size = load_character_model(path)
+    return language_subject(path.stem, model, size, options.steps)
+
+
+def refuse_sizes(options: Options) -> None:
+    """A model that was saved has its sizes already.
+
+    Raises:
+        FileError: others were asked for.
+    """
     given = [name for name in ("hidden", "layers", "bidirectional") if getattr(options, name) is not None]
     if given:
         raise mg.FileError(f"--{given[0]} is for the built-in models; {options.model} says itself what it is")
-    model, size = load_character_model(_weights(options.model))
-    text = mg.arange(options.steps + 1).remainder(size).unsqueeze(1)
-    return model, text[:-1], text[1:]
+
+
+def language_subject(name: str, model: LanguageModel, size: int, steps: int) -> Subject:
+    """A language model on a text of so many symbols, each the next of its vocabulary."""
+    text = mg.arange(steps + 1).remainder(size).unsqueeze(1)
+    x, targets = text[:-1], text[1:]
+    return Subject(name, model, x, lambda at_the_end: next_symbols(model(x)[0], targets, at_the_end))
+
+
+def next_symbols(logits: mg.Tensor, targets: mg.Tensor, at_the_end: bool) -> mg.Tensor:
+    """The loss of all steps, or of the last one."""
+    chosen = slice(-1, None) if at_the_end else slice(None)
+    return nn.functional.cross_entropy(logits[chosen], targets[chosen], dim=-1)
 
 
 def _weights(model: str) -> Path:

@@ -94,3 +94,10 @@ def test_what_is_wrong_is_told_in_a_line(text, tmp_path, capsys):
 def _long(path):
     path.write_text("abcd " * 201)
     return path
+
+
+@pytest.mark.parametrize("view", ["both", "cell", "flow", "overview"])
+def test_a_language_model_can_be_drawn(view, text, tmp_path):
+    folder, out = trained(text, tmp_path / "run"), tmp_path / "picture.dot"
+    assert run("draw", folder, "--view", view, "--out", out) == 0
+    assert "lstm" in out.read_text(encoding="utf-8")

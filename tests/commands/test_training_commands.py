@@ -248,3 +248,25 @@ def test_help_names_every_option_and_fits_the_terminal(name, capsys, monkeypatch
     text = capsys.readouterr().out
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "minigrad-rnn" in text
+
+
+@pytest.mark.parametrize("view", ["unrolled", "folded", "flow", "overview"])
+@pytest.mark.parametrize("name", ["classify", "tag", "translate"])
+def test_what_was_trained_can_be_drawn(name, view, data, tmp_path, capsys):
+    folder = trained(name, data, tmp_path / "run")
+    capsys.readouterr()
+    out = tmp_path / "picture.dot"
+    assert run("draw", folder, "--view", view, "--steps", 3, "--out", out) == 0
+    assert capsys.readouterr().out == f"written to {out}\n"
+    dot = out.read_text(encoding="utf-8")
+    assert dot.startswith("digraph {")
+    assert ("embedding" in dot) or view == "flow"
+
+
+def test_networks_over_trees_are_drawn_by_their_modules(data, tmp_path, capsys):
+    folder = trained("train-tree", data, tmp_path / "run")
+    out = tmp_path / "picture.dot"
+    assert run("draw", folder, "--view", "overview", "--out", out) == 0
+    assert "network" in out.read_text(encoding="utf-8")
+    assert "no time step is recorded" in failed(capsys, "draw", folder, "--out", out)
+    assert "--hidden is for the built-in models" in failed(capsys, "draw", folder, "--hidden", 3)

@@ -36,7 +36,23 @@ class Translator(nn.Module):
         return self.decoder(y, self.encoder(x)[1])[0]
 
 
+class Skipping(nn.Module):
+    """The second cell reads the input too, past the first one."""
+
+    def __init__(self):
+        self.one, self.two = mr.GRUCell(3, 4), mr.RNNCell(7, 5)
+
+    def forward(self, x):
+        h, g = mg.zeros(1, 4), mg.zeros(1, 5)
+        for t in range(len(x)):
+            with mg.scope(step=t):
+                h = self.one(x[t], h)
+                g = self.two(mg.concat([h, x[t]], -1), g)
+        return g
+
+
 NETWORKS = {
+    "past_a_row": lambda: lambda: Skipping()(mg.ones(3, 1, 3)).sum(),
     "rnn": lambda: language(mr.RNN),
     "lstm": lambda: language(layers=2),
     "bidirectional": lambda: language(mr.GRU, bidirectional=True),
@@ -149,6 +165,20 @@ def test_aliases_have_short_names(name, short):
 def test_options_are_checked(options, message):
     with pytest.raises(mg.GraphError, match=message):
         mr.draw(NETWORKS["rnn"](), **options)
+
+
+def test_an_arrow_past_a_row_has_its_alias_beside_it():
+    found = shapes(drawn("past_a_row"))
+    (rail,) = {id.rpartition("_r")[0] for id, s in found.items() if s.at.x > found["r1_0"].at.x + 10 and
+               re.fullmatch(r"rail\d+_r\d+_0", id) and s.lines == ("W_ih",)}  # fmt: skip
+    lines = [line for line in drawn("past_a_row").diagram.lines if line.tail.startswith(f"{rail}_r") and line.arrow]
+    assert all(len(line.path) == 3 for line in lines)
+
+
+def test_folded_boxes_with_numbers_keep_their_rails():
+    rnn = mr.RNN(3, 4)
+    drawing = mr.draw(lambda: rnn(mg.ones(40, 1, 3))[0][-1].sum(), weights="rail", color_by="gradient")
+    assert {"rail1_r1_folded", "r1_s0"} <= set(shapes(drawing))
 
 
 def test_rails_and_numbers_of_boxes_go_together():
