@@ -5,6 +5,7 @@ python docs/make_figures.py [FOLDER]
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ import minigrad as mg
 import minigrad_rnn as mr
 from minigrad import nn
 from minigrad.draw import Drawing, render
+from minigrad_rnn.seq2seq import Decoder, DotAttention, Encoder, Seq2Seq
+from minigrad_rnn.tree import NaryTreeLSTM, TreeBatch, parse_tree
 
 FIGURES = Path(__file__).parent / "figures"
 
@@ -194,6 +197,42 @@ def padded() -> mg.Tensor:
     return nn.functional.cross_entropy(y, words, dim=-1)
 
 
+SPELLED = "reverse"
+
+
+@functools.cache
+def reverser() -> tuple[Seq2Seq, mg.Tensor, mg.Tensor]:
+    """A network that has learned to spell words of seven letters backwards, and one of these, numbered, both ways."""
+    rng = np.random.default_rng(0)
+    encoder = Encoder(29, mr.GRU(16, 16, bidirectional=True))
+    model = Seq2Seq(encoder, Decoder(29, mr.GRU(16, 32), attention=DotAttention(32, 32)))
+    optimizer = mg.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(400):
+        words = rng.integers(3, 29, (len(SPELLED), 32))
+        optimizer.zero_grad()
+        model.loss(mg.tensor(words), mg.tensor(words[::-1].copy())).backward()
+        mg.optim.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    numbers = [[ord(letter) - ord("a") + 3] for letter in SPELLED]
+    return model, mg.tensor(numbers), mg.tensor(numbers[::-1])
+
+
+def attention(step: int | None) -> Drawing:
+    model, source, target = reverser()
+    letters = list(SPELLED)
+    return mr.draw.attention(
+        lambda: model(source, target), step=step, source=letters, target=letters[::-1], bidirectional=True
+    )
+
+
+def tree() -> Drawing:
+    """The gradient of a loss at the root of a sentence."""
+    sentence = parse_tree("(S (NP (DT the) (NN cat)) (VP (VBD sat) (PP (IN on) (NP (DT the) (NN mat)))))")
+    network, batch = NaryTreeLSTM(2, 8, 16), TreeBatch([sentence])
+    words = mg.randn(len(batch.words), 8)
+    return mr.draw.tree(sentence, lambda: network(batch, words)[1][0].square().sum(), network=network)
+
+
 PICTURES: dict[str, Callable[[], Drawing]] = {
     "graph": graph,
     "rnn": rnn,
@@ -212,6 +251,9 @@ PICTURES: dict[str, Callable[[], Drawing]] = {
     "cell_own": lambda: mr.draw(lambda: mr.RecurrentLayer(LeakyCell(8, 16))(mg.ones(4, 1, 8))[0], view="cell"),
     "flow": lambda: mr.draw(flows(), view="flow"),
     "flow_long": lambda: mr.draw(long(), view="flow"),
+    "attention": lambda: attention(2),
+    "attention_matrix": lambda: attention(None),
+    "tree": tree,
     "modules": lambda: mg.draw(Reader(), mg.tensor([[1], [2], [3], [4]])),
     "modules_alike": lambda: mg.draw(nn.Sequential(*[Residual(16) for _ in range(12)]), mg.ones(4, 16), direction="LR"),
     "folded_ops": folded_ops,

@@ -34,14 +34,14 @@ class PictureEncoder(nn.Module):
         self.linear = nn.Linear(points, features)
         self.context_size = features
 
-    def forward(self, pictures: mg.Tensor, lengths: object = None) -> Encoded:
+    def forward(self, pictures: mg.Tensor, _lengths: object = None) -> Encoded:
         return Encoded(context=self.linear(pictures[0]).tanh())
 
 
 class NoState(nn.Module):
     """The decoder's layer begins with zeros: all that is known of the picture is in the context."""
 
-    def forward(self, state: object, batch: int) -> None:
+    def forward(self, _state: object, _batch: int) -> None:
         return None
 
 

@@ -7,9 +7,10 @@ Connectionist temporal classification (Graves et al. 2006) learns from that: its
 labels over the steps, with blanks between them. Read off greedily or by a beam search over prefixes, what is heard is
 compared with what was played: labels that are wrong, missing or too many, for each label played.
 
-Without --data, melodies: two to six of five tones, of different lengths and loudness, with short rests between them, under
-noise. With --data a folder of recordings LABEL_anything.wav, such as the free spoken digit dataset: two to four of them
-follow each other. Every fifth recording is held out. Every update hears new melodies, or new rows of recordings.
+Without --data, melodies: two to six of five tones of different lengths with short rests between them, louder or softer,
+under noise. With --data a folder of recordings LABEL_anything.wav, such as the free spoken digit dataset: two to four
+of them follow each other. Every fifth recording is held out. Every update hears new melodies, or new rows of
+recordings.
 """
 
 import argparse

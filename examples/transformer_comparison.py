@@ -47,7 +47,7 @@ class Transformer(nn.Module):
 
     def forward(self, x: mg.Tensor, lengths: list[int]) -> mg.Tensor:
         positions = nn.functional.sinusoidal_positions(len(x), self.features).unsqueeze(1)
-        y = self.embedding(x) * self.features**0.5 + positions
+        y = self.embedding(x) + positions
         padding = None if min(lengths) == len(x) else ~lengths_to_mask(lengths, len(x), batch_first=True)
         for layer in self.layers:
             y = layer(y, src_key_padding_mask=padding)
@@ -132,7 +132,7 @@ def main() -> None:
         )
     for length in options.lengths:
         costs = {name: cost(model, length) for name, (model, _) in networks(options.size).items()}
-        told = ",  ".join(f"{name} {milliseconds:7.1f} ms {most:6.1f} MB" for name, (milliseconds, most) in costs.items())
+        told = ",  ".join(f"{name} {spent:7.1f} ms {most:6.1f} MB" for name, (spent, most) in costs.items())
         print(f"length {length:5}:  {told}", flush=True)
 
 

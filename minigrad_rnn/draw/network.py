@@ -1,6 +1,6 @@
 """A recurrent network as plain data: rows of boxes over time, and what links the rows.
 
-It is read from a graph by :func:`minigrad_rnn.draw.read.read`, and keeps neither nodes nor arrays alive. Each row is
+Read from a graph by :func:`minigrad_rnn.draw.assemble.read`, it keeps neither nodes nor arrays alive. Each row is
 one box per time step, or a single box outside of time; each link stands for the arrows between two rows at all steps.
 So the folded network is as good as drawn: a box for each row, an arrow for each link.
 """
