@@ -10,6 +10,14 @@ the LSTM at the bracket that ends it. They are judged by the values of whole exp
 deep; none that they were taught is nested more than three deep.
 
 --data takes a file of ListOps instead: in each line a value, a tab, and an expression as a tree. A tenth is held out.
+
+With --seed 0, right values by depth (times on one core that was very busy):
+
+    Tree-LSTM     106,346 parameters, loss 0.063, 319 s; right: 1: 98.8%, 2: 94.0%, 3: 88.6%, 4: 83.6%, 5: 84.0%
+    RecursiveNet  82,538 parameters, loss 0.351, 129 s; right: 1: 83.2%, 2: 79.6%, 3: 72.2%, 4: 71.0%, 5: 70.8%
+    LSTM          125,930 parameters, loss 0.409, 141 s; right: 1: 84.5%, 2: 67.4%, 3: 42.6%, 4: 35.0%, 5: 29.8%
+
+and with --data test_d8.tsv --epochs 5, of 999 held out, the Tree-LSTM has 100.0% right and the LSTM 82.1%.
 """
 
 import argparse
@@ -187,12 +195,12 @@ def plot(shares: dict[str, dict[str, float]], path: Path) -> None:
     figure, (axes,) = new_figure("ListOps: right values of whole expressions", height=3.4)
     for name, by_depth in shares.items():
         axes.plot(list(by_depth), list(by_depth.values()), "o-", color=SHADES[name], linewidth=1.8, label=name)
-    level(axes, CHANCE, "guessing")
+    level(axes, CHANCE, "guessing", right=True)
     if len(by_depth) == DEEPEST:
         axes.axvline(TAUGHT - 0.5, color=FAINT, linewidth=1.0, linestyle=":")
     axes.set(ylim=(0, 1.03), xlabel=f"nested so deep; taught up to {TAUGHT}")
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    legend(axes, loc="lower left")
+    legend(axes, loc="lower left", bbox_to_anchor=(0, 0.1))
     save(figure, path)
 
 
