@@ -233,8 +233,36 @@ def tree() -> Drawing:
     return mr.draw.tree(sentence, lambda: network(batch, words)[1][0].square().sum(), network=network)
 
 
+def ops(backward: bool = False) -> Drawing:
+    """A layer and its loss, before and behind backward."""
+    x, w, b = named(mg.randn(2, 3), "x"), named(mg.randn(3, 4).requires_grad_(), "w"), mg.zeros(4, requires_grad=True)
+    loss = named((x @ w + named(b, "b")).tanh().square().mean(), "loss")
+    picture = mg.draw(loss)
+    if backward:
+        loss.backward()
+        picture = mg.draw(loss)
+    return picture
+
+
+def ops_second() -> Drawing:
+    """The graph of a derivative."""
+    v = named(mg.tensor(0.5, requires_grad=True), "v")
+    (dy,) = mg.grad(named(v * v, "v²").tanh(), v, create_graph=True)
+    return mg.draw(named(dy, "dy/dv"))
+
+
+def deep_transition() -> Drawing:
+    cell = mr.DeepTransitionCell(8, 16, transition_layers=(16,), shortcut=True)
+    return mr.draw(lambda: mr.RecurrentLayer(cell)(mg.ones(4, 1, 8))[0], view="cell")
+
+
 PICTURES: dict[str, Callable[[], Drawing]] = {
     "graph": graph,
+    "ops": ops,
+    "ops_backward": lambda: ops(backward=True),
+    "ops_second": ops_second,
+    "highway": lambda: mr.draw(loss(mr.RNN, 2, highway=True)),
+    "cell_deep": deep_transition,
     "rnn": rnn,
     "unrolled": lambda: mr.draw(loss(mr.LSTM, 2)),
     "folded_unrolled": lambda: mr.draw(loss(mr.RNN), view="both"),
