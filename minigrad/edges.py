@@ -57,10 +57,15 @@ class Slots:
         return i in self._arrived
 
     def __add__(self, other: Slots) -> Slots:
-        merged = dict(self._arrived)
+        merged = Slots(dict(self._arrived), self.shape, self.dtype)
+        merged += other
+        return merged
+
+    def __iadd__(self, other: Slots) -> Slots:
+        """In place: an op of thousands of outputs would otherwise be copied for each of them."""
         for i, g in other._arrived.items():
-            merged[i] = merged[i] + g if i in merged else g
-        return Slots(merged, self.shape, self.dtype)
+            self._arrived[i] = self._arrived[i] + g if i in self._arrived else g
+        return self
 
 
 def kept_by_rules(edges: Any) -> list[tuple[Rule, tuple[Any, ...]]]:

@@ -85,7 +85,8 @@ def propagate(  # noqa: PLR0915 - one loop, with nothing called that need not be
                 part = rule(g, *kept)
                 if part is None:
                     continue
-                if part.shape != source.shape:
+                shape = part.shape
+                if shape is not source.shape and shape != source.shape:  # of thousands of outputs it is long
                     part = sum_to(part, source.shape)
                 if part.dtype is not source.dtype:
                     part = cast(part, source.dtype)

@@ -6,8 +6,10 @@ import sys
 import weakref
 
 import numpy as np
+import pytest
 
 import minigrad as mg
+from minigrad.edges import Slots
 
 
 def chain(x: mg.Tensor, length: int) -> mg.Tensor:
@@ -99,3 +101,18 @@ def test_order_is_that_of_creation_not_of_use() -> None:
     expected = (2 * (1 - np.tanh(a) ** 2) * a + 2 * np.tanh(a) + 1) * 6
     assert x.grad is not None
     np.testing.assert_allclose(x.grad.item(), expected, rtol=1e-6)
+
+
+def test_what_arrives_at_an_op_of_many_outputs_is_gathered_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the first two cotangents make a new dictionary: copied for each output it would take quadratic time."""
+    copies = []
+    merged = Slots.__add__
+    monkeypatch.setattr(Slots, "__add__", lambda a, b: copies.append(1) or merged(a, b))
+    x = mg.ones(300, 2, requires_grad=True)
+    total = mg.zeros(2)
+    for k, part in enumerate(x.unbind()):
+        total = total + part * (k + 1.0)
+    total.sum().backward()
+    assert x.grad is not None
+    assert x.grad[:, 0].tolist() == [k + 1.0 for k in range(300)]
+    assert len(copies) == 1
