@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import minigrad as mg
 from minigrad.files import replace_file
 
+from ..data import read_text
 from .brackets import format_tree, parse_sentiment, parse_trees
 from .conllu import format_conllu, parse_conllu
 from .error import TreeError
@@ -40,14 +40,7 @@ def read_trees(path: str | Path, form: str = "brackets") -> list[Tree]:
         TreeError: what the form does not allow, with line and column.
     """
     reader = READERS[_known(form)]
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        byte = f"byte 0x{error.object[error.start]:02x} at position {error.start}"
-        raise mg.FileError(f"{path} is not UTF-8 text: {byte}\n  hint: iconv -f LATIN1 -t UTF-8") from None
-    except OSError as error:
-        raise mg.FileError(f"cannot read {path}: {error.strerror or error}") from None
-    return reader(text, str(path))
+    return reader(read_text(path), str(path))
 
 
 def write_trees(trees: Iterable[Tree], path: str | Path, form: str = "brackets") -> None:
