@@ -7,7 +7,13 @@ The series is the Mackey-Glass equation of a blood count that reacts late, x' = 
 beat: that the next number is the last one, and the line through the last two. With --data the numbers are a column of a
 table; what is missing is filled in from its neighbours.
 
-With --seed 0, one BLAS thread on a busy machine:
+With --seed 0, one BLAS thread on a busy machine (2 s of the processor):
+
+    2,400 numbers to learn from, 600 held out; errors in standard deviations, 0.2265
+    the last number        root mean square error 0.8190
+    the line through two   root mean square error 0.8346
+    GRU                    root mean square error 0.0686
+    6 s
 """
 
 import argparse
@@ -64,10 +70,11 @@ def main() -> None:
     parser.add_argument("--data", help="a table of comma-separated values")
     parser.add_argument("--column", help="which of its columns (default: the last one with numbers)")
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--examples", type=int, default=3000, help="how many numbers to integrate; a fifth is held out")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    series = filled(read_series(options.data, options.column)) if options.data else mackey_glass(3000)
+    series = filled(read_series(options.data, options.column)) if options.data else mackey_glass(options.examples)
     cut = len(series) * 4 // 5
     mean, deviation = series[:cut].mean(), series[:cut].std()
     scaled = ((series - mean) / deviation).astype(np.float32)
@@ -89,7 +96,7 @@ def main() -> None:
     with mg.no_grad():
         guessed = model(mg.tensor(scaled[:-1, None, None])).numpy()[:, 0, 0]
     truth, held = scaled[cut:], slice(cut - 1, None)
-    print(f"{cut:,} numbers to learn from, {len(truth):,} held out; deviations of the series, {deviation:.4g}, are 1")
+    print(f"{cut:,} numbers to learn from, {len(truth):,} held out; errors in standard deviations, {deviation:.4g}")
     guesses = {
         "the last number": scaled[:-1][held],
         "the line through two": (2 * scaled[1:-1] - scaled[:-2])[cut - 2 :],

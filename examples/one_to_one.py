@@ -6,7 +6,11 @@ A picture of a digit, 8 by 8 points, drawn here under noise, is the only element
 zero, so that h = tanh(W x + U 0) is the hidden layer of a network without memory. Both are trained from the same
 weights on the same batches, and stay the same.
 
-With --seed 0, one BLAS thread on a busy machine:
+With --seed 0, one BLAS thread, in 2 s of the processor:
+
+    recurrent, one step   96.00% of 800 held-out digits right
+    feed-forward          96.00% of 800 held-out digits right
+    largest difference of a logit: 2.4e-06
 """
 
 import argparse
@@ -29,12 +33,14 @@ def collate(examples: list[tuple]) -> tuple[mg.Tensor, mg.Tensor]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--examples", type=int, default=4000, help="how many digits to draw; a fifth is held out")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     mg.manual_seed(options.seed)
 
-    examples = list(zip(*drawn_digits(4000, options.seed), strict=True))
-    train, held_out = examples[:3200], collate(examples[3200:])
+    examples = list(zip(*drawn_digits(options.examples, options.seed), strict=True))
+    cut = len(examples) * 4 // 5
+    train, held_out = examples[:cut], collate(examples[cut:])
     recurrent = Classifier(RNN(64, 32, bias=False), 10)
     feed_forward = nn.Sequential(nn.Linear(64, 32, bias=False), nn.Tanh(), nn.Linear(32, 10))
     layer, head = recurrent.reader.layer, recurrent.head[1]

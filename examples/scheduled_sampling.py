@@ -11,6 +11,18 @@ use it reads its own answers: once beside the path, it follows points that belon
 (Bengio et al. 2015; inverse sigmoid) it reads right answers at first and its own more and more, and learns what to do
 when it is lost. Both begin with the same weights and see the same pictures, over three seeds. "Told" is the share of
 right rows when it reads right answers, "free" when it reads its own.
+
+With one BLAS thread, in two and a half minutes of the processor:
+
+    seed 0  teacher forcing     told 91.86%  free 82.41%  last column 77.30%  whole paths 12.70%
+    seed 0  scheduled sampling  told 91.01%  free 88.43%  last column 85.65%  whole paths 10.05%
+    seed 1  teacher forcing     told 91.98%  free 82.97%  last column 76.85%  whole paths 14.70%
+    seed 1  scheduled sampling  told 90.94%  free 88.36%  last column 84.50%  whole paths 11.35%
+    seed 2  teacher forcing     told 92.23%  free 83.64%  last column 77.90%  whole paths 15.00%
+    seed 2  scheduled sampling  told 91.28%  free 88.90%  last column 85.40%  whole paths 12.25%
+
+More rows are right, but fewer paths are right in all rows. That is no accident: reading answers that may be wrong, the
+best it can do is each row for itself, and no longer what whole paths are likely (Huszár 2015).
 """
 
 import argparse

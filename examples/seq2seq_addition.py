@@ -5,7 +5,14 @@
 The source is "627+45", the target "672": 50,000 sums of up to three digits, of which 45,000 are learned from. An LSTM
 has to read all of the source before it writes, and the first digit it read is long gone when the first is due. Read
 backwards (Sutskever et al. 2014, section 3.3) the ends that belong together are closer, and a decoder that sees the
-context at every step (Cho et al. 2014) need not carry it along.
+context at every step (Cho et al. 2014) need not carry it along. The goal was 90% of the held-out sums after 12 epochs.
+
+With --seed 0, the share of held-out sums that are right to the last digit, in 80 to 130 seconds on one shared core:
+
+                         epoch 4   epoch 8  epoch 12
+    --plain --forwards    20.72%    78.26%    84.28%
+    --plain               89.04%    98.56%    99.06%
+    (neither)             91.34%    99.60%    99.56%
 """
 
 import argparse

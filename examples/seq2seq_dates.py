@@ -3,7 +3,18 @@
     python examples/seq2seq_dates.py
 
 "27th of september 1994", "9/27/94" and "Tuesday, Sep 27, 1994" are all 1994-09-27. The pairs are generated: dates of
-a hundred years, written in 15 ways and 3 kinds of letters, no string twice. Of 50,000, 45,000 are learned from.
+a hundred years, written in 15 ways and 3 kinds of letters, no string twice. Of 50,000, 45,000 are learned from. The
+goal was 99% of the others right to the last character after 3 epochs, in less than 200 seconds on one core.
+
+With --seed 0, one BLAS thread and several other processes on the two cores:
+
+    45,000 pairs to learn from, 5,000 held out; 170,126 parameters
+    epoch  1  loss 0.0003  exact 100.00%    52.9 s
+    epoch  2  loss 0.0001  exact 100.00%   100.2 s
+    epoch  3  loss 0.0001  exact 100.00%   160.1 s
+
+The encoder has to read in both directions: reading forwards only, at the 1 of "2021, Nov 1" it cannot know whether
+more digits follow, and the answer may be 2021-11-10 (99.5% right).
 """
 
 import argparse

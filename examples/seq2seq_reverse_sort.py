@@ -5,6 +5,15 @@
 Without attention all 20 symbols must fit into one vector. With it, reversing is a matter of looking at the right
 place: the picture shows where each step of the decoder looked. Every batch is drawn anew, so that nothing can be
 learned by heart; the answers to 1,000 fresh sequences have to be right in every symbol.
+
+With --seed 0, one BLAS thread and several other processes on the two cores:
+
+    reverse  attention     exact 100.00%  3000 updates, 272 s
+    reverse  no attention  exact  59.60%  3000 updates, 194 s
+    sort     attention     exact 100.00%  3000 updates, 149 s
+    sort     no attention  exact 100.00%  3000 updates, 87 s
+
+Sorting does without: how often each of ten symbols came is all there is to know, and that fits into a vector.
 """
 
 import argparse

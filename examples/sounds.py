@@ -6,7 +6,13 @@ Without data, melodies: three tones in one of six orders, of changing pitch, spe
 --data a folder of recordings LABEL_anything.wav, such as the free spoken digit dataset; every fifth is held out. The
 network hears how loud 32 bands of frequency are, a hundred times in a second.
 
-With --seed 0, one BLAS thread on a busy machine:
+With --seed 0, one BLAS thread on a busy machine (5 s of the processor):
+
+    480 sounds to learn from, 120 held out, 6 labels
+    92.50% right after 25 epochs, 16 s
+
+The 480 recordings of the free spoken digit dataset (--data FOLDER), by six speakers who are heard in both parts: 90.62%
+of 96 right.
 """
 
 import argparse
@@ -42,7 +48,7 @@ def examples(options: argparse.Namespace) -> tuple[list[Example], list[Example]]
         made = [(log_spectrogram(*read_sound(path), BANDS), label) for path, label in read_sounds(options.data)]
     else:
         rng = np.random.default_rng(options.seed)
-        made = [melody(rng) for _ in range(600)]
+        made = [melody(rng) for _ in range(options.examples)]
     return [one for i, one in enumerate(made) if i % 5], made[::5]
 
 
@@ -55,6 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="a folder of wav files")
     parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--examples", type=int, default=600, help="how many melodies to play; a fifth is held out")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     train, held_out = examples(options)

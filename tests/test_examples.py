@@ -5,8 +5,10 @@ import re
 import runpy
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import minigrad_rnn  # noqa: F401 - declares its ops before a test looks whether any were added
@@ -166,6 +168,119 @@ def test_word_lm(run, text):
     printed = run("word_lm.py", "--data", text, "--raw", "--epochs", 1, "--hidden", 8, "--streams", 4, "--lr", 2)
     assert number(printed, "held-out perplexity") < 5
     assert "it is ..." in printed
+
+
+def shares(printed):
+    """The percentages, as numbers from 0 to 1."""
+    return [float(found) / 100 for found in re.findall(r"([\d.]+)%", printed)]
+
+
+def test_one_to_one(run):
+    printed = run("one_to_one.py", "--examples", 2000, "--epochs", 8)
+    recurrent, feed_forward = shares(printed)
+    assert recurrent == feed_forward > 0.5
+    assert number(printed, "largest difference of a logit:") < 1e-4
+
+
+def test_one_to_many(run):
+    printed = run("one_to_many.py", "--examples", 500, "--epochs", 1)
+    assert "400 pictures to learn from, 100 held out" in printed
+    assert len(re.findall(r"written: \w*; it is \w+", printed)) == 2
+
+
+def test_one_to_many_from_a_table(run, tmp_path):
+    table = tmp_path / "digits.csv"
+    table.write_text("\n".join(",".join(["0", "16"] * 32 + [str(i % 10)]) for i in range(20)), encoding="utf-8")
+    assert "16 pictures to learn from, 4 held out" in run("one_to_many.py", "--data", table, "--epochs", 1)
+
+
+def test_many_to_one(run):
+    counts, lstm = shares(run("many_to_one.py", "--examples", 1500, "--epochs", 4))
+    assert counts < 0.75
+    assert lstm > counts
+
+
+def test_many_to_one_from_a_folder(run, tmp_path):
+    for label, texts in {"numbers": ["one", "two", "three"] * 5, "colours": ["red", "blue", "green"] * 5}.items():
+        (tmp_path / f"{label}.txt").write_text("\n".join(texts), encoding="utf-8")
+    printed = run("many_to_one.py", "--data", tmp_path, "--epochs", 1)
+    assert "24 texts to learn from, 6 held out, 2 labels" in printed
+
+
+def test_aligned(run):
+    printed = run("aligned.py", "--programs", 2, "--epochs", 1, "--hidden", 16)
+    commonest, one, _, both, _ = shares(printed)
+    assert commonest < one < both
+
+
+def test_aligned_from_columns(run, tmp_path):
+    (tmp_path / "words.conll").write_text("the\tO\nRhine\tPLACE\n\n" * 10, encoding="utf-8")
+    assert "always" in run("aligned.py", "--data", tmp_path / "words.conll", "--epochs", 1, "--hidden", 4)
+
+
+def test_forecast(run):
+    printed = run("forecast.py", "--examples", 1000, "--epochs", 20)
+    last, line, gru = (float(found) for found in re.findall(r"error ([\d.]+)", printed))
+    assert gru < min(last, line) / 2
+
+
+def test_forecast_from_a_table(run, tmp_path):
+    (tmp_path / "table.csv").write_text("day,tide\n" + "1,2.5\n2,\n3,4.5\n" * 20, encoding="utf-8")
+    printed = run("forecast.py", "--data", tmp_path / "table.csv", "--column", "tide", "--epochs", 1)
+    assert "48 numbers to learn from, 12 held out" in printed
+
+
+def test_sounds(run):
+    printed = run("sounds.py", "--examples", 150, "--epochs", 8)
+    assert "120 sounds to learn from, 30 held out, 6 labels" in printed
+    assert shares(printed)[0] > 0.3  # guessing is 0.17
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """A folder of 20 short sounds, low ones and high ones."""
+    for i in range(20):
+        label, hertz = (("low", 300), ("high", 900))[i % 2]
+        samples = np.sin(2 * np.pi * hertz * np.arange(800) / 8000) * 2**14
+        with wave.open(str(tmp_path / f"{label}_{i}.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(samples.astype("<i2").tobytes())
+    return tmp_path
+
+
+def test_sounds_from_a_folder(run, recordings):
+    printed = run("sounds.py", "--data", recordings, "--epochs", 2)
+    assert "16 sounds to learn from, 4 held out, 2 labels" in printed
+
+
+def test_spoken_ctc(run):
+    printed = run("spoken_ctc.py", "--steps", 120, "--tests", 20, "--hidden", 24)
+    losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", printed)]
+    assert losses[-1] < losses[0]
+    greedy, _, beam, _ = shares(printed)
+    assert max(greedy, beam) < 0.95  # saying nothing is 1
+
+
+def test_spoken_ctc_from_a_folder(run, recordings):
+    printed = run("spoken_ctc.py", "--data", recordings, "--steps", 4, "--tests", 5, "--hidden", 8)
+    assert re.search(r"played (low|high)( (low|high))+, heard", printed)
+
+
+def test_scheduled_sampling(run, tmp_path):
+    arguments = ("--columns", 6, "--rows", 4, "--hidden", 16, "--steps", 60, "--k", 10, "--seeds", 0)
+    printed = run("scheduled_sampling.py", *arguments, "--plot", tmp_path / "free.png")
+    told, free = re.findall(r"told +([\d.]+)%  free +([\d.]+)%", printed)[0]
+    assert float(told) > 60
+    assert float(free) > 60  # guessing is 25
+    assert figure(tmp_path / "free.png")
+
+
+def test_transformer_comparison(run):
+    arguments = ("--epochs", 1, "--programs", 3, "--examples", 100, "--size", 16, "--lengths", 20, 40)
+    printed = run("transformer_comparison.py", *arguments)
+    memory = [float(found) for found in re.findall(r"([\d.]+) MB", printed)]
+    assert len(shares(printed)) == 6
+    assert memory[2] / memory[0] < memory[3] / memory[1]  # from 20 steps to 40, LSTM and Transformer
 
 
 @pytest.mark.parametrize("script", ["min_char_rnn.py", "char_lstm.py"])

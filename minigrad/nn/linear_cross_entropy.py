@@ -79,7 +79,7 @@ def _linear_cross_entropy_rule(
     to_x: list[Any] = []  # recorded, where that is what is wanted
     to_weight: Any = 0.0
     to_bias: Any = 0.0
-    for start in range(0, len(x), chunk_size):
+    for start in range(0, max(1, len(x)), chunk_size):
         part = slice(start, start + chunk_size)
         p = activation.softmax(linalg.linear(x[part], weight, bias), 1)
         to_scores = _toward_class(p, (g[0] * -factors[part])[:, None], target[part][:, None], 1)

@@ -164,13 +164,13 @@ class MultiheadAttention(Module):
             if added is None:
                 shown = ~shown
             else:
-                added = self._spread(name, added, key)
+                added = self._spread(name, added, query, key)
                 bias = added if bias is None else bias + added
-            shown = self._spread(name, shown, key)
+            shown = self._spread(name, shown, query, key)
             keep = shown if keep is None else keep & shown
         return keep, bias
 
-    def _spread(self, name: str, mask: Any, key: Tensor) -> Any:
+    def _spread(self, name: str, mask: Any, query: Tensor, key: Tensor) -> Any:
         """A mask with the dimensions of the scores, ``(N, h, L, S)``."""
         rows, _, steps, _ = key.shape
         given = tuple(mask.shape)
@@ -178,9 +178,15 @@ class MultiheadAttention(Module):
             if given not in ((rows, steps), (steps,)):
                 raise ShapeError(f"MultiheadAttention: key_padding_mask is (N, S) = {(rows, steps)}, not {given}")
             return shape.reshape(mask, (-1, 1, 1, steps))
-        if len(given) == 3 and given[0] == rows * self.num_heads:
-            return shape.reshape(mask, (rows, self.num_heads, *given[1:]))
-        return mask
+        asked = query.shape[2], steps
+        if given == asked:
+            return mask
+        if given != (rows * self.num_heads, *asked):
+            raise ShapeError(
+                f"MultiheadAttention: attn_mask is (L, S) = {asked} or (N h, L, S) = {(rows * self.num_heads, *asked)},"
+                f" not {given}"
+            )
+        return shape.reshape(mask, (rows, self.num_heads, *asked))
 
     def extra_repr(self) -> str:
         """Sizes."""

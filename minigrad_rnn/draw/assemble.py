@@ -11,7 +11,7 @@ from .beginnings import Beginnings
 from .gaps import fill
 from .making import Bundle
 from .network import Link, Network, Row, Weight, short_names
-from .order import Links, Name, kinds_of, upwards
+from .order import LinkName, Links, Name, kinds_of, upwards
 from .read import Reader
 from .rows import Key
 
@@ -26,11 +26,13 @@ class _Assembly:
         self.reader, self.graph = reader, reader.graph
         self.links: Links = {}
         self.extra: dict[Name, Row] = {}
-        for (tail, head, part, lag), bundle in reader.bundles.items():
+        for (tail, head, part, lag, apart), bundle in reader.bundles.items():
             name: Name = ("leaf", tail) if isinstance(tail, int) else ("row", tail)
             if isinstance(tail, int) and name not in self.extra:
                 self.extra[name] = self._sequence(tail)
-            self.links[name, ("row", head), part, lag] = bundle
+            if apart is not None:  # what joins the same boxes is one link, whichever weights it has
+                apart = apart[0], tuple(bundle.pairs)
+            self._add((name, ("row", head), part, lag, apart), bundle)
         Beginnings(reader, self.links, self.extra).place()
         fill(reader, self.links, self.extra)
         self._join()
@@ -38,7 +40,7 @@ class _Assembly:
     def _join(self) -> None:
         """A part of a module that only another part of it uses, above, is no row of its own: both are one."""
         heads: dict[Name, set[Name]] = {}
-        for tail, head, _, _ in self.links:
+        for tail, head, *_ in self.links:
             heads.setdefault(tail, set()).add(head)
         for key, made in list(self.reader.made.items()):
             (user,) = heads.get(("row", key), set()) if len(heads.get(("row", key), ())) == 1 else (None,)
@@ -55,11 +57,14 @@ class _Assembly:
     def _move_links(self, old: Name, new: Name) -> None:
         for link in [link for link in self.links if old in link[:2]]:
             bundle = self.links.pop(link)
-            tail, head, part, lag = link
+            tail, head, part, lag, apart = link
             if tail != old:
-                known = self.links.setdefault((tail, new if head == old else head, part, lag), Bundle())
-                known.enter(bundle.pairs, bundle.weights)
-                known.cuts.update(bundle.cuts)
+                self._add((tail, new if head == old else head, part, lag, apart), bundle)
+
+    def _add(self, link: LinkName, bundle: Bundle) -> None:
+        known = self.links.setdefault(link, Bundle())
+        known.enter(bundle.pairs, bundle.weights)
+        known.cuts.update(bundle.cuts)
 
     def _sequence(self, number: int) -> Row:
         """Inputs that are one tensor."""
@@ -92,7 +97,7 @@ class _Assembly:
         kinds = kinds_of(self.graph, self.reader, {name: all_rows[name] for name in order}, self.links)
         for name in order:
             all_rows[name] = replace(all_rows[name], id=ids[name], kind=kinds.get(name, all_rows[name].kind))
-        for tail, head, _, _ in self.links:
+        for tail, head, *_ in self.links:
             if all_rows[head].kind == "loss" and not all_rows[head].steps and all_rows[tail].steps:
                 all_rows[head] = _summed(all_rows[head], all_rows[tail])
         used = {tail for tail, *_ in self.links}
@@ -102,7 +107,7 @@ class _Assembly:
         rows = [all_rows[name] for name in order]
         links = [
             Link(ids[tail], ids[head], part, tuple(bundle.weights), lag, tuple(bundle.pairs), tuple(bundle.cuts))
-            for (tail, head, part, lag), bundle in self.links.items()
+            for (tail, head, part, lag, _), bundle in self.links.items()
             if tail in ids and head in ids
         ]
         weighing = [w for link in links for w in link.weights] + [w for row in rows for w in row.weights]

@@ -29,7 +29,7 @@ class Beginnings:
         order: dict[tuple[Key, int], list[int]] = {}
         made = self.reader.made
         always = {(one.head, one.signature) for one in self.reader.loose if one.step in made[one.head].ran[1:][-1:]}
-        back = {(head, w) for (_, head, _, lag), bundle in self.reader.bundles.items() if lag for w in bundle.weights}
+        back = {(head, w) for (_, head, _, lag, _), bundle in self.reader.bundles.items() if lag for w in bundle.weights}
         for loose in self.reader.loose:
             part = self._part(loose, starts.get(loose.head, {})) if self._first(loose) else None
             if part is not None:
@@ -56,6 +56,8 @@ class Beginnings:
         part = self.reader.carried.get(loose.head, {}).get(loose.signature)
         if part is not None:
             return part
+        if (loose.head, loose.signature) in self.reader.fed_back:
+            return None
         shape = self.graph.nodes[loose.number].shape
         again = [name for name, some in taken.items() if loose.number in {one.number for one in some}]
         if again:
@@ -72,7 +74,7 @@ class Beginnings:
             "", "input", "", node.name or "x", (), self.reader.clock(loose.head), (), False, node.shape, 0, (), ()
         )
         self.rows[name] = _with_step(row, loose.step, loose.number)
-        bundle = self.links.setdefault((name, ("row", loose.head), "", 0), Bundle())
+        bundle = self.links.setdefault((name, ("row", loose.head), "", 0, None), Bundle())
         bundle.enter([(loose.step, loose.step)], loose.weights)
 
     def _start(self, key: Key, parts: dict[str, list[Loose]]) -> None:
@@ -101,7 +103,7 @@ class Beginnings:
         )
         for part, some in parts.items():
             cut = any(self.graph.nodes[loose.number].cut_from is not None for loose in some)
-            bundle = self.links.setdefault((name, ("row", key), part, back), Bundle())
+            bundle = self.links.setdefault((name, ("row", key), part, back, None), Bundle())
             bundle.enter([(first - back, first)], [w for loose in some for w in loose.weights], cut)
 
 

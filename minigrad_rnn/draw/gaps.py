@@ -21,7 +21,7 @@ def fill(reader: Reader, links: Links, rows: dict[Name, Row]) -> None:
     for key, made in reader.made.items():
         if (between := reader.passed.get(key.loop)) is not None:
             made.nodes.update(dict.fromkeys(between, made.nodes[between.start - between.step]))
-    for (tail, (_, head), _, lag), bundle in links.items():
+    for (tail, (_, head), _, lag, _), bundle in links.items():
         between = reader.passed.get(head.loop) if isinstance(head, Key) else None
         if between is None or lag is None:
             continue

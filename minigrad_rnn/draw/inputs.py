@@ -10,7 +10,7 @@ from ..inspect.axes import Span
 from ..inspect.steps import Spot
 from .rows import Key
 
-Use = tuple[int, int]  # a loop and a step
+Uses = dict[int, int]  # for each loop the only step of it
 
 
 def data_of(
@@ -18,20 +18,10 @@ def data_of(
 ) -> set[int]:
     """The leaves and constants that a network reads: sequences, and what comes to a single step only.
 
-    A parameter comes to every step, or to none.
+    A parameter comes to every step, or to none. The first states of several layers may be one tensor, which comes to
+    the first step of each.
     """
-    uses: dict[int, set[Use | None]] = {}
-    for node in reversed(graph.nodes):
-        spot = spots[node.id]
-        if node.kind != "op":
-            continue
-        if spot is None and keys[node.id] is None:
-            mine = uses.get(node.id, set())
-        else:
-            mine = {None if spot is None else (spot.loop, spot.step)}
-        for x in node.inputs:
-            if isinstance(x, Source) and spots[x.node] is None and keys[x.node] is None:
-                uses.setdefault(x.node, set()).update(list(mine)[:2])
+    uses = _uses(graph, spots, keys)
     lengths: dict[int, set[int]] = {}
     for spot in spots:
         if spot is not None:
@@ -40,11 +30,32 @@ def data_of(
     for node in graph:
         if node.kind == "op" or node.dtype == "bool" or not node.shape:
             continue
-        span, mine = spans[node.id], uses.get(node.id, set())
+        span, mine = spans[node.id], uses.get(node.id)
         if (span is not None and span.axis is not None) or (
-            len(mine) == 1
-            and (use := next(iter(mine))) is not None
-            and (node.kind == "constant" or len(lengths[use[0]]) > 1)
+            mine and (node.kind == "constant" or all(len(lengths[loop]) > 1 for loop in mine))
         ):
             found.add(node.id)
     return found
+
+
+def _uses(graph: Graph, spots: Sequence[Spot | None], keys: Sequence[Key | None]) -> dict[int, Uses | None]:
+    """Where each node is used, past what only moves elements; ``None``: outside of steps, or at several of a loop."""
+    uses: dict[int, Uses | None] = {}
+    for node in reversed(graph.nodes):
+        spot = spots[node.id]
+        if node.kind != "op":
+            continue
+        if spot is not None:
+            mine: Uses | None = {spot.loop: spot.step}
+        else:
+            mine = uses.get(node.id, {}) if keys[node.id] is None else None
+        for x in node.inputs:
+            if isinstance(x, Source) and spots[x.node] is None and keys[x.node] is None:
+                uses[x.node] = _together(uses.get(x.node, {}), mine)
+    return uses
+
+
+def _together(a: Uses | None, b: Uses | None) -> Uses | None:
+    if a is None or b is None:
+        return None
+    return {**a, **b} if all(a.get(loop, step) == step for loop, step in b.items()) else None

@@ -77,7 +77,10 @@ class Loose(NamedTuple):
     weights: tuple[int, ...]
 
 
-LinkKey = tuple["Key | int", Key, str, "int | None"]
+# of links between sequences what tells them apart: whether they come from all steps, the weights, in the end the steps;
+# None: all that leads from row to row over as many steps is one link
+Apart = tuple[bool, tuple[object, ...]] | None
+LinkKey = tuple["Key | int", Key, str, "int | None", Apart]
 
 
 def width_of(node: GraphNode) -> int:

@@ -111,6 +111,11 @@ class Link:
     pairs: tuple[Pair, ...]
     cuts: tuple[Pair, ...] = ()
 
+    @property
+    def spread(self) -> bool:
+        """Whether it joins steps of a sequence with several of another one, as attention does."""
+        return self.lag is None and len(self.pairs) > 1 and all(None not in pair for pair in self.pairs)
+
 
 @dataclass(frozen=True, slots=True)
 class Network:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from minigrad.graph import Graph, GraphNode
 
-from .making import Bundle
+from .making import Apart, Bundle
 from .network import Row
 from .read import Reader
 
 Name = tuple[str, object]  # of a row in the making: ("row", key), ("leaf", number), ("start", key), ("input", ...)
-Links = dict[tuple[Name, Name, str, "int | None"], Bundle]
+LinkName = tuple[Name, Name, str, "int | None", Apart]
+Links = dict[LinkName, Bundle]
 
 
 def upwards(names: list[Name], links: Links) -> list[Name]:
     """The rows from the bottom up: whatever a row needs at the same step is below it; inputs right below their use."""
     needs: dict[Name, set[Name]] = {name: set() for name in names}
-    for tail, head, _, lag in links:
+    for tail, head, _, lag, _ in links:
         if lag in (0, None) and tail != head and tail in needs and head in needs:
             needs[head].add(tail)
     order: dict[Name, None] = {}
@@ -51,7 +52,7 @@ def kinds_of(
         if name in rows and rows[name].kind == "op":
             kinds[name] = "output" if node.shape else "loss"
     tails: dict[Name, list[Name]] = {}
-    for tail, head, _, _ in links:
+    for tail, head, *_ in links:
         tails.setdefault(head, []).append(tail)
     kinds |= {name: "input" for name, row in rows.items() if row.kind == "op" and name not in {*kinds, *tails}}
     todo = [name for name, kind in kinds.items() if kind == "loss"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from minigrad.graph import Graph, GraphNode, Source
 
 from ..cells.watch import running_in
@@ -11,6 +9,7 @@ from ..inspect.steps import reaching
 from ..inspect.times import rejoined, times
 from .inputs import data_of
 from .making import Bundle, LinkKey, Loose, Made, Origin, Shares, Signature, cut_out, last_slice, paired, width_of
+from .piles import Piles
 from .rows import Key, rows
 
 
@@ -27,7 +26,9 @@ class Reader:
         self.bundles: dict[LinkKey, Bundle] = {}
         self.loose: list[Loose] = []
         self.carried: dict[Key, dict[Signature, str]] = {}  # which operand is which part of the state before
+        self.fed_back: set[tuple[Key, Signature]] = set()  # which is what another row made at the step before
         self.shares: list[Shares] = []
+        self.piles = Piles(self.spans)
         self.passed: dict[int, range] = {}  # the steps of a loop that were not recorded
         self._behind: dict[int, list[int]] = {}
         for node in graph:
@@ -46,7 +47,7 @@ class Reader:
             if x.__class__ is Source and keys[x.node] is None:
                 weights += self._weights_behind(x.node)
         for operand, x in enumerate(node.inputs):
-            if x.__class__ is not Source or not (shares := self.shares[x.node]):
+            if x.__class__ is not Source or not (shares := self._held(x)):
                 continue
             origins = shares[0][1]
             if len(shares) == len(origins) == 1 and step is not None:
@@ -73,7 +74,7 @@ class Reader:
         if node.name or node.op != "where":
             return node.name or ""
         inputs = [
-            origin for x in node.inputs if isinstance(x, Source) for _, some in self.shares[x.node] for origin in some
+            origin for x in node.inputs if isinstance(x, Source) for _, some in self._held(x) for origin in some
         ]
         return next((origin.part for origin in inputs if origin.row == key and origin.part), "")
 
@@ -120,6 +121,7 @@ class Reader:
         """What is behind an op that no box is drawn for."""
         if node.op == "passed_over":
             return self._passed_over(node)
+        self.piles.enter(node, self._held)
         inputs = [x for x in node.inputs if isinstance(x, Source)]
         parts = [shares for x in inputs if (shares := self._seen(x, self.spots[node.id] is not None))]
         last = len(node.shape) - 1
@@ -127,6 +129,8 @@ class Reader:
             return tuple([share for shares in parts for share in shares])
         if node.op == "getitem" and parts and (cut := last_slice(node)) is not None:
             return cut_out(parts[0], cut)
+        if node.op == "getitem" and (one := self.piles.picked(node)) is not None:
+            return one
         if len(inputs) == 1 and self.spots[node.id] is not None and parts and len(parts[0]) == 1:
             return ((width_of(node), parts[0][0][1]),)
         weights = [w for x in inputs for w in self._weights_behind(x.node)]
@@ -151,9 +155,13 @@ class Reader:
                     found[origin._replace(step=passed[-1])] = None
         return ((width_of(node), tuple(found)),)
 
+    def _held(self, x: Source) -> Shares:
+        """What an input holds."""
+        return self.shares[x.node] if (one := self.piles.output(x)) is None else one
+
     def _seen(self, x: Source, single: bool) -> Shares:
         """What an input holds, with the step if it is one."""
-        shares, steps = self.shares[x.node], self._steps(x)
+        shares, steps = self._held(x), self._steps(x)
         if steps is None or len(steps) != 1 or not single:
             return shares
         return tuple(
@@ -175,7 +183,7 @@ class Reader:
         """Draw the arrows of what comes to a box from outside; whether they carry the weights of the op."""
         spot, span = self.spots[node.id], self.spans[node.id]
         heads = (spot.step,) if spot is not None else (None,) if span is None else span.steps
-        shares, arrived = self.shares[x.node], False
+        shares, arrived = self._held(x), False
         met = [origin for _, some in shares for origin in some]
         for origin in met if len(met) == 1 else dict.fromkeys(met):
             if origin.step is not None and origin.row == key and heads == (origin.step,):
@@ -191,8 +199,9 @@ class Reader:
                 continue
             if tails is None:
                 tails = tuple(self.made[origin.row].nodes)  # type: ignore[index, arg-type]
-            second = spot is not None and origin.row == key and self.made[key].ran[1:] == [spot.step]
-            self._link(origin, key, tails, heads, every, self._signature(node, key, operand) if second else None)
+            self._link(origin, key, tails, heads, every)
+            if spot is not None and self.made[key].ran[1:] == [spot.step]:
+                self._carry(origin, key, tails, self._signature(node, key, operand))
         return arrived
 
     def _continues(self, row: Key | int, key: Key) -> bool:
@@ -215,8 +224,7 @@ class Reader:
         key: Key,
         tails: tuple[int | None, ...],
         heads: tuple[int | None, ...],
-        weights: Iterable[int],
-        signature: Signature | None,
+        weights: tuple[int, ...],
     ) -> None:
         inside = origin.row == key
         same = inside or self.clock(origin.row) == self.clock(key)
@@ -225,12 +233,18 @@ class Reader:
             if inside and tail == head:
                 continue
             lag = head - tail if same and tail is not None and head is not None else None
-            name = (origin.row, key, origin.part, lag)
+            apart = (len(tails) > 1, weights) if lag is None and tail is not None and head is not None else None
+            name = (origin.row, key, origin.part, lag, apart)
             if (bundle := self.bundles.get(name)) is None:
                 bundle = self.bundles[name] = Bundle()
             bundle.enter((pair,), weights, origin.cut)
-            if signature is not None:
-                self.carried.setdefault(key, {})[signature] = origin.part
+
+    def _carry(self, origin: Origin, key: Key, tails: tuple[int | None, ...], signature: Signature) -> None:
+        """Note what comes to the second step from the first."""
+        if origin.row == key:
+            self.carried.setdefault(key, {})[signature] = origin.part
+        elif self.clock(origin.row) == self.clock(key) and tails == (self.made[key].ran[0],):
+            self.fed_back.add((key, signature))
 
     def clock(self, row: Key | int) -> int:
         """The clock of a row; -1 for one outside of time."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from minigrad.graph import Graph, GraphNode, Source
 
 from ..inspect.axes import Span
-from ..inspect.steps import Loop, Path, Spot
+from ..inspect.steps import Loop, Path, Spot, stepped_layers
 from ..inspect.times import Times
 
 # ops that only move elements, with which a reader of the network has no business
@@ -133,15 +133,20 @@ def _absorbed(path: Path, layers: set[Path]) -> bool:
     return any(path[: len(layer)] == layer for layer in layers)
 
 
+WEIGHTS = ("weights",)  # the scope of what an attention gives its memory, which is no state, though it has a name
+
+
 class _Cells:
     """Which ops of a step make up its cell, or its cells, and which are other modules beside them."""
 
     def __init__(self, graph: Graph, loops: list[Loop], spots: list[Spot | None], reaches: list[bool]) -> None:
         self.layers, self.reaches = [loop.is_layer for loop in loops], reaches
+        self.places, self.stepped = [loop.place for loop in loops], stepped_layers(graph)
+        self._layers_at: dict[tuple[int, Path], Path] = {}
         carried: dict[int, set[str]] = {}
         named: dict[int, set[str]] = {}
         for node in graph:
-            if node.name and (spot := spots[node.id]) is not None:
+            if node.name and (spot := spots[node.id]) is not None and spot.inner[-1:] != WEIGHTS:
                 (carried if reaches[node.id] else named).setdefault(spot.loop, set()).add(node.name)
         self.names = {**named, **carried}  # a single step carries nothing: what has a name must be the state
         unnamed = any(loop not in self.names for loop in range(len(loops)))
@@ -157,7 +162,7 @@ class _Cells:
         """For each loop how many names inside its steps it takes to tell its cells apart: 0 if there is one."""
         met: dict[int, dict[tuple[int, str], list[Path]]] = {}
         for node in graph:
-            if node.name and (spot := spots[node.id]) is not None and self.is_state(node, spot):
+            if node.name and (spot := spots[node.id]) is not None and self.is_state(node, spot) and not self.layer_at(spot):
                 met.setdefault(spot.loop, {}).setdefault((spot.step, node.name), []).append(spot.inner)
         levels = {}
         for loop, groups in met.items():
@@ -166,6 +171,17 @@ class _Cells:
             fitting = (d for d in range(deepest + 1) if len({path[:d] for path in several}) == len(several))
             levels[loop] = next(fitting, 0)
         return levels
+
+    def layer_at(self, spot: Spot) -> Path:
+        """The way inside a step to the layer that runs a step of its own there, if any does."""
+        if not self.stepped:
+            return ()
+        known = self._layers_at.get((spot.loop, spot.inner))
+        if known is None:
+            place, inner = self.places[spot.loop], spot.inner
+            parts = (inner[: n + 1] for n in range(len(inner)) if (*place, *inner[: n + 1]) in self.stepped)
+            known = self._layers_at[spot.loop, inner] = next(parts, ())
+        return known
 
     def is_state(self, node: GraphNode, spot: Spot) -> bool:
         names = self.names.get(spot.loop)
@@ -181,7 +197,7 @@ class _Cells:
                 continue
             node = graph.nodes[number]
             if self.is_state(node, here):
-                unit = feeds[number] = here.inner[: self.level.get(here.loop, 0)]
+                unit = feeds[number] = self.layer_at(here) or here.inner[: self.level.get(here.loop, 0)]
                 known = self.prefix.get((here.loop, unit))
                 if known != here.inner:
                     self.prefix[here.loop, unit] = here.inner if known is None else _common(known, here.inner)
@@ -207,7 +223,11 @@ class _Cells:
 
     def _key(self, node: GraphNode, spot: Spot) -> Key:
         loop, layer = spot.loop, self.layers[spot.loop]
+        if at := self.layer_at(spot):
+            return Key("state", loop, at)
         unit = self.feeds[node.id]
+        if unit and (*self.places[loop], *unit) in self.stepped:
+            return Key("beside", loop, spot.inner[:1])
         inside = spot.inner[: self.level.get(loop, 0)]
         if (loop, inside) in self.prefix and inside:
             return Key("state", loop, inside)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from minigrad.graph import Graph, GraphNode, Source
 
@@ -53,9 +53,13 @@ def spans(
         if spot is not None and (span := single.get((spot.loop, spot.step))) is None:
             span = single[spot.loop, spot.step] = Span(None, (spot.step,), spot.loop)
         found[number] = None if spot is None else span
+    lengths = _lengths(spots)
+    users: dict[int, list[tuple[int, Span]]] = {}
     for node in reversed(graph.nodes):
+        for span in _taken_apart(node, users.pop(node.id, ()), lengths, falling):
+            _tell(node.id, span, found, clocks)
         if found[node.id] is not None:
-            _back(graph, node, found, clocks, spots, falling)
+            _back(graph, node, found, clocks, spots, users)
     for node in graph:
         if node.kind == "op" and spots[node.id] is None:
             after, before = _forth(graph, node, found), found[node.id]
@@ -106,15 +110,32 @@ def _met(graph: Graph, spots: Sequence[Spot | None]) -> list[tuple[int, int]]:
     return [loops for loops, steps in pairs.items() if all(a == b for a, b in steps)]
 
 
+def _lengths(spots: Sequence[Spot | None]) -> dict[int, int]:
+    """How many steps each loop has."""
+    steps: dict[int, set[int]] = {}
+    for spot in spots:
+        if spot is not None:
+            steps.setdefault(spot.loop, set()).add(spot.step)
+    return {loop: len(some) for loop, some in steps.items()}
+
+
+def _tell(number: int, span: Span, found: list[Span | None], clocks: Clocks) -> None:
+    """Note what is known of a node; if something is already, both are of the same steps."""
+    before = found[number]
+    if before is not None and _alike(before, span):
+        clocks.join(before.loop, span.loop)
+    found[number] = before or span
+
+
 def _back(
     graph: Graph,
     node: GraphNode,
     found: list[Span | None],
     clocks: Clocks,
     spots: Sequence[Spot | None],
-    falling: Collection[int],
+    users: dict[int, list[tuple[int, Span]]],
 ) -> None:
-    """Tell the inputs of a node what is known of it."""
+    """Tell the inputs of a node what is known of it; of what is taken apart, ``users`` keeps who gets which part."""
     here = found[node.id]
     if here is None or node.kind != "op":
         return
@@ -122,34 +143,42 @@ def _back(
         if not isinstance(x, Source) or spots[x.node] is not None:
             continue
         source = graph.nodes[x.node]
+        span: Span | None = None
         if source.op == "unbind" and here.axis is None:
-            way = -1 if here.loop in falling else 1
-            span: Span | None = _taken_apart(source, x.output or 0, here, found[x.node], way)
+            users.setdefault(source.id, []).append((x.output or 0, here))
         elif node.op == "unbind" and spots[node.id] is None and here.axis is not None:
             span = here
-        elif spots[node.id] is not None or (position and (source.kind == "leaf" or node.op == "dropout")):
-            continue
-        else:
+        elif spots[node.id] is None and not (position and (source.kind == "leaf" or node.op == "dropout")):
             span = moved_back(node, source.shape, here)
-        before = found[x.node]
-        if span is not None and before is not None and _alike(before, span):
-            clocks.join(before.loop, span.loop)
-        found[x.node] = before or span
+        if span is not None:
+            _tell(x.node, span, found, clocks)
 
 
-def _taken_apart(node: GraphNode, output: int, user: Span, before: Span | None, way: int) -> Span:
-    """The span of what is taken apart into single steps, one of which goes to ``user``."""
-    if before is not None:
-        return before
-    dim = node.params.get("dim", 0)
-    rank = len(node.shape) + 1
-    first = user.steps[0] - way * output
-    return Span(dim % rank, tuple(range(first, first + way * len(node.shapes), way)), user.loop)
+def _taken_apart(
+    node: GraphNode, users: Iterable[tuple[int, Span]], lengths: Mapping[int, int], falling: Collection[int]
+) -> Iterator[Span]:
+    """The spans of what is taken apart, for each loop that gets a part at every step.
+
+    The states of several layers in one tensor are no sequence: all of them go to the first step.
+    """
+    loops: dict[int, dict[int, int]] = {}
+    for output, span in users:
+        loops.setdefault(span.loop, {})[span.steps[0]] = output
+    for loop, outputs in loops.items():
+        if len(outputs) > 1 or lengths[loop] == len(node.shapes) == 1:
+            step, output = next(iter(outputs.items()))
+            way = -1 if loop in falling else 1
+            first = step - way * output
+            steps = tuple(range(first, first + way * len(node.shapes), way))
+            yield Span(node.params.get("dim", 0) % (len(node.shape) + 1), steps, loop)
 
 
 def _forth(graph: Graph, node: GraphNode, found: list[Span | None]) -> Span | None:
     """The span of what an op makes of tensors whose spans are known."""
-    inputs = [(found[x.node], graph.nodes[x.node].shape, x) for x in node.inputs if isinstance(x, Source)]
+    sources = [x for x in node.inputs if isinstance(x, Source)]
+    if node.op == "reshape":
+        sources = [_before_reshapes(graph, x, found) for x in sources]
+    inputs = [(found[x.node], graph.nodes[x.node].shape, x) for x in sources]
     if node.op == "stack" and inputs:
         return _put_together(node, [span for span, _, _ in inputs])
     if node.op == "concat" and (joined := _joined(node, [span for span, _, _ in inputs])) is not None:
@@ -165,6 +194,13 @@ def _forth(graph: Graph, node: GraphNode, found: list[Span | None]) -> Span | No
         if after is not None:
             return after
     return None
+
+
+def _before_reshapes(graph: Graph, x: Source, found: list[Span | None]) -> Source:
+    """What was made flat, and takes its shape again."""
+    while found[x.node] is None and graph.nodes[x.node].op == "reshape":
+        (x,) = (y for y in graph.nodes[x.node].inputs if isinstance(y, Source))
+    return x
 
 
 def _put_together(node: GraphNode, parts: list[Span | None]) -> Span | None:

@@ -27,7 +27,11 @@ class Loop(NamedTuple):
     @property
     def is_layer(self) -> bool:
         """Whether it is the run of a layer of this library, whose steps are its cell and nothing else."""
-        return bool(self.place) and self.place[-1].partition(".")[0].removeprefix("layer").isdigit()
+        return _names_layer(self.place)
+
+
+def _names_layer(place: Path) -> bool:
+    return bool(place) and place[-1].partition(".")[0].removeprefix("layer").isdigit()
 
 
 def locate(graph: Graph) -> tuple[list[Loop], list[Spot | None]]:
@@ -72,8 +76,11 @@ def _told(graph: Graph, runs: dict[Path, _Run]) -> dict[int, tuple[_Run, Path, i
 
 def _taken_apart(places: Places, level: int) -> tuple[Path, int, Path]:
     """What is around the time step, the step, and what is inside."""
-    around = tuple([name for name, _ in places[: level + 1] if name])
-    return around, places[level][1] or 0, tuple([name for name, _ in places[level + 1 :] if name])
+    return _path(places[: level + 1]), places[level][1] or 0, _path(places[level + 1 :])
+
+
+def _path(places: Places) -> Path:
+    return tuple([name for name, _ in places if name])
 
 
 class _Run:
@@ -133,6 +140,18 @@ def _streamed(loops: list[Loop], spots: list[Spot | None], streams: set[Path]) -
             loop = loops[spot.loop]
             moved.append(Spot(first[loop.place], loop.call, spot.inner))
     return loops, moved
+
+
+def stepped_layers(graph: Graph) -> set[Path]:
+    """The places of layers that run one step at a time inside a loop of another kind: ``layer.step(x, state)``."""
+    places = {id(node.places): node.places for node in graph}
+    runs: dict[Places, set[int]] = {}  # of each run of a layer its steps
+    for number, level in _levels(places).items():
+        for i, (_, step) in enumerate(places[number][level + 1 :], level + 1):
+            if step is not None:
+                runs.setdefault(places[number][:i], set()).add(step)
+    several = {_path(run) for run, steps in runs.items() if len(steps) > 1}
+    return {path for path in map(_path, runs) if _names_layer(path)} - several
 
 
 def reaching(graph: Graph, spots: list[Spot | None]) -> list[bool]:

@@ -24,8 +24,8 @@ class Progress:
         position: batches taken from the data in the epoch that has begun.
         step: steps of the optimiser.
         carried: the recurrent state.
-        rng: the state of the random generator now; ``epoch_rng`` and ``data`` are those of it and of the data when
-            the epoch began, so that its order can be drawn once more.
+        rng: the state of the random generator now; ``epoch_rng``, ``data`` and ``validation`` are those of it, of the
+            data and of the validation's when the epoch began, so that their orders can be drawn once more.
         meter, recent: figures of the epoch so far, and since the last line of the log.
         seconds: time spent in training.
         lines: lines in the log.
@@ -40,6 +40,7 @@ class Progress:
     rng: Any = None
     epoch_rng: Any = None
     data: Any = None
+    validation: Any = None
     meter: Meter = field(default_factory=Meter)
     recent: Meter = field(default_factory=Meter)
     seconds: float = 0.0

@@ -12,11 +12,22 @@ from .checkpoint import Progress
 from .meter import Meter
 
 
-def begin_epoch(progress: Progress, data: Any) -> None:
+def begin_epoch(progress: Progress, data: Any, validation: Any) -> None:
     """Note what decides the order of the epoch that begins."""
     progress.rng = progress.epoch_rng = mg.get_rng_state()
-    progress.data = data.state_dict() if hasattr(data, "state_dict") else None
+    progress.data, progress.validation = _state(data), _state(validation)
     progress.position, progress.carried, progress.meter = 0, None, Meter()
+
+
+def put_back(progress: Progress, data: Any, validation: Any) -> None:
+    """Put both to where the epoch began: their orders are drawn once more."""
+    for batches, state in ((data, progress.data), (validation, progress.validation)):
+        if state is not None and hasattr(batches, "load_state_dict"):
+            batches.load_state_dict(state)
+
+
+def _state(batches: Any) -> Any:
+    return batches.state_dict() if hasattr(batches, "state_dict") else None
 
 
 def remaining(progress: Progress, data: Iterable[Any], accumulate: int) -> Iterator[list[Any]]:

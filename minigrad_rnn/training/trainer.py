@@ -19,7 +19,7 @@ from .interrupt import Request, waiting_interrupts
 from .meter import Meter
 from .monitor import Monitor
 from .options import TrainerOptions
-from .position import begin_epoch, check_batches, remaining
+from .position import begin_epoch, check_batches, put_back, remaining
 from .step import NotFiniteError, Stepper
 
 Schedule = mg.optim.LRScheduler
@@ -95,7 +95,7 @@ class Trainer:
             data: batches, to be iterated over once an epoch: a list, ``Batches``, a language model's ``Windows``. If
                 it draws random numbers, either minigrad's, or its own and it has ``state_dict`` and
                 ``load_state_dict``.
-            validation: batches for a loss in evaluation after every epoch.
+            validation: batches for a loss in evaluation after every epoch; of random numbers the same holds.
 
         Raises:
             DivergedError: the loss or a gradient is not finite; the message names the op where it began.
@@ -104,7 +104,7 @@ class Trainer:
         """
         for batches in (data, validation):
             check_batches(batches)
-        self._prepare(data)
+        self._prepare(data, validation)
         self.history = History(self.progress.records)
         with waiting_interrupts() as request:
             while self._remains():
@@ -149,14 +149,14 @@ class Trainer:
 
     # ---- the run ---------------------------------------------------------------------------------------------------
 
-    def _prepare(self, data: Any) -> None:
+    def _prepare(self, data: Any, validation: Any) -> None:
         """Begin the run, or put the data back to where its present epoch began."""
         progress = self.progress
         self._folder.open(progress.lines, self._resumed)
         if progress.epoch_rng is None:
-            begin_epoch(progress, data)
-        elif hasattr(data, "load_state_dict"):
-            data.load_state_dict(progress.data)
+            begin_epoch(progress, data, validation)
+        else:
+            put_back(progress, data, validation)
 
     def _remains(self) -> bool:
         if self.options.patience is not None and self.progress.waited >= self.options.patience:
@@ -230,7 +230,7 @@ class Trainer:
         progress.records.append(record | self._stamp())
         self._folder.log.write({"kind": "epoch"} | progress.records[-1])
         self._step_schedules("epoch", figures)
-        begin_epoch(self.progress, data)
+        begin_epoch(self.progress, data, validation)
         if best:
             self._folder.save_best(self.model, self.metadata)
         self._save()

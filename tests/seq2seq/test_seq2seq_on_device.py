@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from seq2seq_cases import FORMS, batch_of, model_of, same
 
-import minigrad as mg
 from minigrad_rnn.seq2seq import ScheduledSampling, beam_search, greedy_decode, sample
 
 LENGTHS = ([5, 2, 4], [3, 4, 0])
