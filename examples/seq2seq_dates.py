@@ -18,46 +18,13 @@ more digits follow, and the answer may be 2021-11-10 (99.5% right).
 """
 
 import argparse
-import datetime
 
-import numpy as np
 from seq2seq_pairs import END, START, Symbols, answers, train
 
 import minigrad as mg
 from minigrad_rnn import LSTM
+from minigrad_rnn.data import dates
 from minigrad_rnn.seq2seq import Decoder, DotAttention, Encoder, Seq2Seq
-
-MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-FORMATS = (
-    "{month} {d}, {y}", "{mon} {d}, {y}", "{d} {month} {y}", "{d} {mon} {y}", "{d}{th} of {month} {y}",
-    "{month} the {d}{th}, {y}", "{day}, {month} {d}, {y}", "{da} {d} {mon} {y}", "{day} {d}{th} {month} {y}",
-    "{m}/{d}/{y}", "{m}/{d}/{yy:02}", "{d}.{m}.{y}", "{d:02}.{m:02}.{yy:02}", "{d}-{mon}-{yy:02}", "{y}, {mon} {d}",
-)  # fmt: skip
-FIRST_DAY = datetime.date(1970, 1, 1)  # two digits tell the year up to 2069
-
-
-def written(date: datetime.date, form: str) -> str:
-    month, day = MONTHS[date.month - 1], DAYS[date.weekday()]
-    th = "th" if 11 <= date.day <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(date.day % 10, "th")
-    return form.format(
-        d=date.day, m=date.month, y=date.year, yy=date.year % 100, th=th, month=month, mon=month[:3], day=day,
-        da=day[:2],
-    )  # fmt: skip
-
-
-def pairs(count: int, seed: int) -> list[tuple[str, str]]:
-    """Different strings, each with its date."""
-    rng = np.random.default_rng(seed)
-    found: dict[str, str] = {}
-    while len(found) < count:
-        date = FIRST_DAY + datetime.timedelta(days=int(rng.integers(36525)))
-        string = written(date, FORMATS[rng.integers(len(FORMATS))])
-        found[(str, str.lower, str.upper)[rng.integers(3)](string)] = date.isoformat()
-    return list(found.items())
 
 
 def main() -> None:
@@ -70,7 +37,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
     options = parser.parse_args()
 
-    data = pairs(options.pairs, options.seed)
+    data = dates(options.pairs, options.seed)
     known, held_out = data[: -options.pairs // 10], data[-options.pairs // 10 :]
     symbols = Symbols(source for source, _ in data), Symbols(target for _, target in data)
     mg.manual_seed(options.seed)

@@ -9,7 +9,7 @@ from minigrad.draw.ops import cut
 from minigrad.draw.sheet import Stroke
 from minigrad.draw.style import PALETTE
 
-from .network import Link, Network, Row, Weight
+from .network import Link, Network, Row, Weight, uses
 
 # no more than four hues, which colour-blind readers can tell apart; further weights differ in the style of the line
 READ, BACK, UP, OUT = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -73,11 +73,12 @@ class Looks:
         if link.weights:
             return self._strokes[self.key(link)]
         tail, head = self._rows[link.tail], self._rows[link.head]
+        if link.spread:
+            return SPREAD
         carried = (link.lag or tail.clock != head.clock) and head.kind == "state" and tail.kind in {"state", "start"}
         if carried:
             return CARRIED
-        heads = {head for _, head in link.pairs}
-        return SPREAD if link.lag is None and None not in heads and len(link.pairs) > len(heads) else PLAIN
+        return PLAIN
 
     def tooltip(self, link: Link) -> str:
         """What a link is multiplied by, in full."""
@@ -85,17 +86,17 @@ class Looks:
 
     def legend(self, links: Iterable[Link] | None = None) -> list[Entry]:
         """A line for each group of weights of some links, or of all, in order from the bottom row up."""
-        counts: dict[tuple[int, ...], int] = {}
+        users: dict[tuple[int, ...], list[Link]] = {}
         shown: dict[tuple[int, ...], Link] = {}
         for link in self.network.links if links is None else links:
             if link.weights:
                 key = self.key(link)
-                counts[key] = counts.get(key, 0) + len(link.pairs)
+                users.setdefault(key, []).append(link)
                 if key not in shown or len(link.weights) > len(shown[key].weights):
                     shown[key] = link
         height = {row.id: i for i, row in enumerate(self.network.rows)}
         entries = [
-            (height[link.head] - 0.5 * (not link.lag), self._entry(key, link, counts[key]))
+            (height[link.head] - 0.5 * (not link.lag), self._entry(key, link, uses(users[key])))
             for key, link in shown.items()
         ]
         entries += [

@@ -8,7 +8,7 @@ So the folded network is as good as drawn: a box for each row, an arrow for each
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -115,6 +115,11 @@ class Link:
     def spread(self) -> bool:
         """Whether it joins steps of a sequence with several of another one, as attention does."""
         return self.lag is None and len(self.pairs) > 1 and all(None not in pair for pair in self.pairs)
+
+
+def uses(links: Iterable[Link]) -> int:
+    """How often what all of them are multiplied by is used: several that come to the same box are put together first."""
+    return len({(link.head, head) for link in links for _, head in link.pairs})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ def panels(network: Network, grid: Grid) -> Iterator[Shape]:
     """A panel for each step that is drawn, with its number, and one for those that are folded."""
     for clock, columns in grid.columns.items():
         top, bottom = grid.top[clock] + 14, grid.bottom[clock] - 34
-        starts = {step for row in network.rows if row.kind == "start" for step in row.steps}
+        starts = {step for row in network.rows if row.kind == "start" and row.clock == clock for step in row.steps}
         steps = set(network.steps(clock)) - starts
         for step, x in columns.x.items():
             if step in steps:

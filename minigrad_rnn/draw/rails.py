@@ -15,7 +15,7 @@ import minigrad as mg
 from minigrad.draw.sheet import text_width
 
 from .looks import Looks
-from .network import Link, Network
+from .network import Link, Network, uses
 
 SIZE = 9.0  # of the letters in an alias
 HEIGHT, NUMBER = 15.0, 11.0  # of an alias, and as much more with a number
@@ -115,7 +115,6 @@ def rails_of(network: Network, looks: Looks, numbered: bool = False) -> tuple[Ra
         links = [link for some in groups.values() for link in some]
         lasting = [link for link in links if network.row(link.tail).kind != "start"] or links
         longest = max(lasting, key=lambda link: len(link.weights))
-        count = sum(len(link.pairs) for link in links)
         height = _band(kind, numbered)
         below = max(depth.get(head, 16.0 if kind == "up" else 2.0) for head in groups)
         depth.update(dict.fromkeys(groups, below + height))
@@ -127,7 +126,7 @@ def rails_of(network: Network, looks: Looks, numbered: bool = False) -> tuple[Ra
                 tuple(links),
                 longest.weights,
                 symbol(network.weights[looks.key(longest)[0]].name),
-                f"{looks.named(longest.weights)}  ×{count:,}",
+                f"{looks.named(longest.weights)}  ×{uses(links):,}",
                 below + height / 2,
             )
         )

@@ -114,7 +114,11 @@ def _aligned(node: GraphNode, in_step: bool, span: Span | None) -> bool:
 
 
 def _masks(graph: Graph, node: GraphNode, spots: list[Spot | None], layers: set[Path]) -> bool:
-    """Whether it is a mask on a weight, on what comes from the step before, or on what a layer puts out."""
+    """Whether it is a mask on a weight, on what comes from the step before, on a sequence, or on a layer's output."""
+    if node.op == "where" and spots[node.id] is None:
+        mask, _, other = node.inputs
+        shape = graph.nodes[mask.node].shape if isinstance(mask, Source) else ()
+        return shape[-1:] == (1,) and len(shape) == len(node.shape) and not isinstance(other, Source)
     sources = [x for x in node.inputs if isinstance(x, Source)]
     kinds = [graph.nodes[x.node].kind for x in sources]
     if len(sources) != 2 or "constant" not in kinds:
