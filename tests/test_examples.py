@@ -144,10 +144,10 @@ def test_seq2seq_addition(run, form):
 
 
 def test_trees_listops(run, tmp_path):
-    arguments = ("--count", 300, "--epochs", 2, "--plot", tmp_path / "listops.png")
+    arguments = ("--count", 150, "--epochs", 1, "--batch", 10, "--plot", tmp_path / "listops.png")
     printed = run("trees_listops.py", *arguments)
     assert len(re.findall(r"right: 1: [\d.]+%, .* 5: [\d.]+%", printed)) == 3
-    assert number(printed, "Tree-LSTM .* right: 1:") > 15
+    assert number(printed, "Tree-LSTM .* right: 1:") > 10
     assert figure(tmp_path / "listops.png")
 
 
@@ -160,6 +160,11 @@ def test_trees_listops_from_a_file(run, tmp_path):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(SystemExit, match=r"listops\.tsv.*(never closed|values are wrong)"):
             run("trees_listops.py", "--data", path)
+
+
+def test_trees_python(run):
+    commonest, words, trees = shares(run("trees_python.py", "--programs", 2, "--epochs", 3))
+    assert commonest < words < trees
 
 
 def test_word_lm(run, text):

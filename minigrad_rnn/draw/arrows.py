@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from minigrad.draw.sheet import Line, Point, Shape, Stroke
 
 from .boxes import Boxes
+from .buses import Buses
 from .cuts import severed
 from .grid import Grid
 from .looks import Looks
@@ -32,7 +33,7 @@ class Arrows:
 
     def __init__(self, network: Network, looks: Looks, grid: Grid, boxes: Boxes, ties: Ties) -> None:
         self.network, self.looks, self.grid, self.boxes, self.ties = network, looks, grid, boxes, ties
-        self.paths = Paths(network, grid)
+        self.paths, self.buses = Paths(network, grid), Buses(network, grid)
         self.rows = {row.id: row for row in network.rows}
         self.words: list[Shape] = []  # at the cuts
 
@@ -42,6 +43,9 @@ class Arrows:
         stroke, tip = self.looks.of(link), self.looks.tooltip(link)
         if self.grid.values and link.lag:
             tip = tip or "carried on"
+        if link.spread:
+            yield from self.buses.lines(link, lambda a, b: self._faded(stroke, (a, b), tail, head), tip)
+            return
         folded, rail, cuts = False, self.ties.rail(link), frozenset(link.cuts)
         for pair in link.pairs:
             a, b = pair
