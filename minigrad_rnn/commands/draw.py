@@ -8,7 +8,7 @@ from typing import Any
 
 import minigrad as mg
 
-from ..draw import models
+from ..draw import models, tree
 from ..draw.drawing import VIEWS
 from ..language import LanguageModel
 from ..training.checkpoint import BEST
@@ -19,7 +19,7 @@ from .saved import load, load_with
 from .tag import Tag
 from .task import Task
 from .translate import Translate
-from .tree import Trees
+from .tree import OnTrees, Trees
 
 TASKS: dict[str, type[Task]] = {"classify": Classify, "tag": Tag, "translate": Translate, "train-tree": Trees}
 
@@ -73,5 +73,9 @@ def _of_a_run(options: models.Options) -> models.Subject | None:
     if command not in TASKS:
         raise mg.FileError(f"{file} was made by `minigrad-rnn {command}`, which this version does not know")
     task, trained = load(path, command, TASKS[command])
-    batch = task.batch([task.sample(options.steps)])
-    return models.Subject(name, trained, tuple(batch[: task.arguments]), lambda _: task.loss(trained, batch)[0])
+    sample = task.sample(options.steps)
+    batch = task.batch([sample])
+    subject = models.Subject(name, trained, tuple(batch[: task.arguments]), lambda _: task.loss(trained, batch)[0])
+    if not isinstance(trained, OnTrees):
+        return subject
+    return subject._replace(unrolled=lambda: tree(sample, lambda: subject.loss(False), network=trained.network))

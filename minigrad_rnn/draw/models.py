@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.draw import Drawing
 
 from ..language import LanguageModel
 from ..layers import GRU, LSTM, RNN
@@ -42,12 +43,14 @@ class Subject(NamedTuple):
         model: a network.
         inputs: what it is called with: one argument, or a tuple of several.
         loss: computes a loss by it; with ``True``, that of the last step alone, if it has one.
+        unrolled: makes the picture of the view ``"unrolled"``, where that is another one: of a network over trees.
     """
 
     name: str
     model: nn.Module
     inputs: Any
     loss: Callable[[bool], mg.Tensor]
+    unrolled: Callable[[], Drawing] | None = None
 
 
 class Tagger(nn.Module):
@@ -82,6 +85,8 @@ def run(options: Options, subject: Subject | None = None) -> Path:
         subject = _built_in(options) if options.model in KINDS else _saved(options)
     if options.view == OVERVIEW:
         drawing = mg.draw(subject.model, subject.inputs)
+    elif options.view == "unrolled" and subject.unrolled is not None:
+        drawing = subject.unrolled()
     else:
         at_the_end = options.view == "flow"  # gradients flow from the last step's loss
         drawing = draw(lambda: subject.loss(at_the_end), view=options.view, layer=options.layer)

@@ -268,5 +268,7 @@ def test_networks_over_trees_are_drawn_by_their_modules(data, tmp_path, capsys):
     out = tmp_path / "picture.dot"
     assert run("draw", folder, "--view", "overview", "--out", out) == 0
     assert "network" in out.read_text(encoding="utf-8")
-    assert "no time step is recorded" in failed(capsys, "draw", folder, "--out", out)
+    assert run("draw", folder, "--out", out) == 0
+    assert "first child" in out.read_text(encoding="utf-8")
+    assert "no time step is recorded" in failed(capsys, "draw", folder, "--view", "folded", "--out", out)
     assert "--hidden is for the built-in models" in failed(capsys, "draw", folder, "--hidden", 3)
