@@ -225,6 +225,14 @@ def attention(step: int | None) -> Drawing:
     )
 
 
+def encoder_decoder() -> Callable[[], mg.Tensor]:
+    """Three words are read from both ends, two are written, and END; after each step the decoder looks back."""
+    attention = DotAttention(16, 16)
+    model = Seq2Seq(Encoder(10, mr.GRU(8, 8, bidirectional=True)), Decoder(10, mr.GRU(8, 16), attention=attention))
+    source, target = mg.tensor([[3], [4], [5]]), mg.tensor([[7], [8]])
+    return lambda: model.loss(source, target)
+
+
 def tree() -> Drawing:
     """The gradient of a loss at the root of a sentence."""
     sentence = parse_tree("(S (NP (DT the) (NN cat)) (VP (VBD sat) (PP (IN on) (NP (DT the) (NN mat)))))")
@@ -244,6 +252,14 @@ def ops(backward: bool = False) -> Drawing:
     return picture
 
 
+def ops_values() -> Drawing:
+    """Numbers, and what backward makes of them."""
+    a, b, c = (named(mg.tensor(x, requires_grad=True), name) for x, name in ((2.0, "a"), (-3.0, "b"), (7.0, "c")))
+    y = named((a * b + c).tanh(), "y")
+    y.backward()
+    return mg.draw(y, show=("value", "grad"))
+
+
 def ops_second() -> Drawing:
     """The graph of a derivative."""
     v = named(mg.tensor(0.5, requires_grad=True), "v")
@@ -260,6 +276,7 @@ PICTURES: dict[str, Callable[[], Drawing]] = {
     "graph": graph,
     "ops": ops,
     "ops_backward": lambda: ops(backward=True),
+    "ops_values": ops_values,
     "ops_second": ops_second,
     "highway": lambda: mr.draw(loss(mr.RNN, 2, highway=True)),
     "cell_deep": deep_transition,
@@ -279,6 +296,7 @@ PICTURES: dict[str, Callable[[], Drawing]] = {
     "cell_own": lambda: mr.draw(lambda: mr.RecurrentLayer(LeakyCell(8, 16))(mg.ones(4, 1, 8))[0], view="cell"),
     "flow": lambda: mr.draw(flows(), view="flow"),
     "flow_long": lambda: mr.draw(long(), view="flow"),
+    "encoder_decoder": lambda: mr.draw(encoder_decoder()),
     "attention": lambda: attention(2),
     "attention_matrix": lambda: attention(None),
     "tree": tree,

@@ -25,7 +25,10 @@ def replace_file(path: str | os.PathLike[str], content: bytes | str) -> Path:
     Raises:
         FileError: it cannot be written; the message says why.
     """
-    path = Path(os.path.realpath(path))
+    try:
+        path = Path(os.path.realpath(path))
+    except ValueError as error:
+        raise FileError(f"cannot write {os.fspath(path)!r}: {error}") from None
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with beside.open("xb") as file:
@@ -37,7 +40,8 @@ def replace_file(path: str | os.PathLike[str], content: bytes | str) -> Path:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            reason = "it is a folder" if path.is_dir() else error.strerror or str(error)
+            # the methods of a path refuse to tell this of a name that is too long
+            reason = "it is a folder" if os.path.isdir(path) else error.strerror or str(error)  # noqa: PTH112
             if not path.parent.is_dir():
                 reason = f"there is no folder {path.parent}"
             raise FileError(f"cannot write {path}: {reason}") from error

@@ -18,6 +18,7 @@ from .colours import told
 from .diagram import Box, Diagram, KeyItem, Row
 from .measure import computed
 from .ops import op_diagram
+from .options import check_options
 from .results import norm
 from .stepping import DONE, LIT, WAITING, Stepped
 from .transforms import alias_shared, dissolve_lone
@@ -84,6 +85,7 @@ def backward(
     >>> len(picture.frames())  # before the first step, and after each
     4
     """
+    check_options("draw.backward", direction, max_nodes)
     run = backward_pass(computed(y), gradient)
     if max_nodes is not None and len(run.graph) > max_nodes:
         raise GraphError(
@@ -156,11 +158,18 @@ def backward_pass(y: Any, gradient: Any = None) -> BackwardPass:
 
 def _start(y: Handle, gradient: Any) -> Any:
     """What arrives at ``y`` itself."""
-    xp = backend.xp(y._data)
+    xp, shape = backend.xp(y._data), tuple(y._data.shape)
     if gradient is None and y._data.size != 1:
-        raise GraphError(f"draw.backward: a tensor of shape {tuple(y._data.shape)} needs a gradient of that shape")
+        raise GraphError(
+            f"draw.backward: a tensor of shape {shape} needs a gradient of that shape\n"
+            "  hint: a loss is one number, y.sum() or y.mean(); or hand over gradient="
+        )
     given = gradient._data if isinstance(gradient, Handle) else gradient
-    return xp.ones_like(y._data) if given is None else xp.broadcast_to(xp.asarray(given, y._data.dtype), y._data.shape)
+    try:
+        return xp.ones_like(y._data) if given is None else xp.broadcast_to(xp.asarray(given, y._data.dtype), shape)
+    except (TypeError, ValueError):
+        what = f"of shape {tuple(given.shape)}" if hasattr(given, "shape") else f"{gradient!r:.60}"
+        raise GraphError(f"draw.backward: gradient is a tensor or array of shape {shape}, not {what}") from None
 
 
 class _Watch:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
+from ..errors import GraphError
 from ..graph import Edge, Graph, GraphNode, Source, align
 from .ops import title
 
@@ -85,11 +86,17 @@ _SIGNS = {"new": "+", "gone": "-", "changed": "~", "same": "="}
 def compare(old: Graph, new: Graph) -> Difference:
     """What changed from one graph to another.
 
+    Raises:
+        GraphError: one of the two is no data of a graph.
+
     >>> import minigrad as mg
     >>> x = mg.ones(2, 3, requires_grad=True)
     >>> print(compare(mg.graph((x * 2).tanh()), mg.graph((x * 3).tanh().sum())).to_text().splitlines()[0])
     1 new, 0 gone, 1 changed, 2 same; 1 arrows new or gone
     """
+    for graph in (old, new):
+        if not isinstance(graph, Graph):
+            raise GraphError(f"compare takes the data of two graphs, mg.graph(y), not a {type(graph).__name__}")
     partner = _paired(old, new)
     kept = set(partner.values())
     gone = iter([node.id for node in old if node.id not in kept])

@@ -14,6 +14,7 @@ from .diagram import Arrow, Box, Diagram, KeyItem, Row
 from .drawing import Drawing
 from .measure import computed
 from .ops import cut, op_diagram
+from .options import check_options, is_count
 from .style import GREEN, INK, PALETTE, VERMILION
 from .transforms import dissolve_lone
 
@@ -73,8 +74,9 @@ def diff(
     >>> [change.told for change in picture.difference.changes if change.status == "changed"]
     [('× 2 → × 3',), ('tanh → relu',)]
     """
-    if context is not None and context < 0:
-        raise GraphError(f"draw.diff: context is how many arrows around a change to draw, from 0, not {context}")
+    check_options("draw.diff", direction, max_nodes)
+    if context is not None and not is_count(context, least=0):
+        raise GraphError(f"draw.diff: context is how many arrows around a change to draw, from 0, not {context!r}")
     graphs = [y if isinstance(y := computed(x), Graph) else graph(y) for x in (a, b)]
     difference = compare(*graphs)
     if context is None and max_nodes is not None and len(difference.changes) > max_nodes:
@@ -145,7 +147,10 @@ def _near(changed: Collection[str], arrows: Collection[Arrow], ends: Collection[
     near = {*changed, *(end for arrow in arrows if arrow.look != "quiet" for end in (arrow.tail, arrow.head))}
     for _ in range(distance):
         inner = near.difference(ends)
-        near |= {x for arrow in arrows if arrow.tail in inner or arrow.head in inner for x in (arrow.tail, arrow.head)}
+        found = {x for arrow in arrows if arrow.tail in inner or arrow.head in inner for x in (arrow.tail, arrow.head)}
+        if found <= near:
+            break
+        near |= found
     return near
 
 

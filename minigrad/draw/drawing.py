@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import GraphError
+from ..errors import FileError, GraphError
 from ..files import replace_file
 from ..graph import Graph, graph, uncollected
 from ..nn import Module
@@ -17,15 +17,16 @@ from .dot import to_dot
 from .fit import READABLE, fitted
 from .measure import computed, measure
 from .ops import op_diagram
+from .options import check_options, check_timeout, is_count
 from .overview import module_diagram
 from .paint import painted
 from .render import FORMATS, RenderError, render
 from .sheet import Sheet, sheet_dot
+from .values import Values, values_of, with_values
 from .whole import Whole, unpainted, weakly
 
 SHOW = ("shape", "params", "grad", "scope")
-ALSO = ("dtype", "line")
-DIRECTIONS = ("LR", "TB", "RL", "BT")
+ALSO = ("dtype", "line", "value")
 LARGEST_OUTPUT = 1_000_000  # characters of SVG that a notebook is given
 
 
@@ -40,6 +41,9 @@ class Drawing:
     """
 
     def __init__(self, diagram: Diagram | Sheet, timeout: float = 20.0, whole: Whole | None = None) -> None:
+        if not isinstance(diagram, (Diagram, Sheet)):
+            raise GraphError(f"Drawing takes a Diagram or a Sheet, not {type(diagram).__name__}")
+        check_timeout(timeout)
         self.diagram, self.timeout, self.whole = diagram, timeout, whole
         self.dot = to_dot(diagram) if isinstance(diagram, Diagram) else sheet_dot(diagram)
 
@@ -62,8 +66,10 @@ class Drawing:
         the values of a graph as long as somebody holds the tensor that was drawn.
 
         Raises:
-            GraphError: the page would be larger than 5 MB.
+            GraphError: the page would be larger than 5 MB, or ``title`` is no text.
         """
+        if not isinstance(title, str):
+            raise GraphError(f"draw: title is a text, not {type(title).__name__}")
         from .html import html_page  # noqa: PLC0415  (only on demand)
 
         return html_page(self.whole or self.diagram, title, self.timeout)
@@ -77,7 +83,7 @@ class Drawing:
             RenderError: another suffix, or Graphviz did not draw it.
             FileError: the file cannot be written.
         """
-        path = Path(path)
+        path = path_of(path)
         format = path.suffix[1:].lower()
         if format not in (*FORMATS, "html", "dot"):
             known = ", ".join(f".{name}" for name in (*FORMATS, "html", "dot"))
@@ -89,9 +95,19 @@ class Drawing:
         return replace_file(path, self.dot if format == "dot" else render(self.dot, format, self.timeout))
 
     def to_graphviz(self) -> Any:
-        """The drawing as a ``graphviz.Source``, for what the package of that name can do with it."""
-        import graphviz  # noqa: PLC0415  (only here, and only on demand)
+        """The drawing as a ``graphviz.Source``, for what the package of that name can do with it.
 
+        Raises:
+            RenderError: that package is not installed.
+        """
+        try:
+            import graphviz  # noqa: PLC0415  (only here, and only on demand)
+        except ImportError as error:
+            raise RenderError(
+                f"to_graphviz needs the package graphviz: {error}\n"
+                "  hint: pip install graphviz; all else of a drawing works without it",
+                self.dot,
+            ) from None
         return graphviz.Source(self.dot)
 
     def __repr__(self) -> str:
@@ -135,8 +151,9 @@ def draw(
         inputs: of a module: a tuple of positional arguments, a dictionary of keyword arguments, or the one argument.
         direction: where the arrows point: ``"LR"`` (of ops, and of few modules in a row, if left out), ``"TB"``,
             ``"RL"`` or ``"BT"``.
-        show: which of ``"shape"``, ``"params"``, ``"grad"``, ``"scope"``, ``"dtype"``, ``"line"`` to show; an element
-            type other than float32 is shown with the shape in any case.
+        show: which of ``"shape"``, ``"params"``, ``"grad"``, ``"scope"``, ``"dtype"``, ``"line"``, ``"value"`` to show;
+            an element type other than float32 is shown with the shape in any case. Of many values it is the smallest,
+            the largest and the mean; a gradient of few is then shown too, in the place of its norm.
         color_by: give each box the colour of a number, and print it: ``"gradient"`` and ``"value"`` (norms),
             ``"time"`` (``y`` is a function then), ``"bytes"``; ``"nan"`` shows what is not finite, where it began and
             which way it took; a function of a :class:`~minigrad.graph.GraphNode`, or numbers by node, name or place.
@@ -154,26 +171,47 @@ def draw(
     >>> mg.draw((x * x).tanh())
     <drawing: 3 boxes, 3 arrows>
     """
-    _check_options(direction, show, depth, max_nodes)
+    check_options("draw", "LR" if direction is None else direction, max_nodes)
+    _check_content(show, depth)
     if isinstance(y, Module) or inputs is not None:
         return Drawing(module_diagram(y, inputs, depth, show, direction, max_nodes, color_by), timeout)
+    values = Values()
+    if "value" in show:
+        _check_time(color_by)
+        y, values = values_of(y, "grad" in show)
     roots = weakly(y)
     numbers = None if color_by is None else measure(y, color_by)
     y = computed(y) if numbers is None else numbers.graph
     data = y if isinstance(y, Graph) else graph(y, grads="grad" in show)
     with uncollected():
-        whole = op_diagram(data, show, direction or "LR")
+        whole = with_values(op_diagram(data, show, direction or "LR"), values)
         diagram, depth = fitted(whole, depth, max_nodes)
     paint = unpainted if numbers is None else partial(painted, numbers=numbers)
     return Drawing(paint(diagram), timeout, Whole(whole, depth, paint, roots))
 
 
-def _check_options(direction: Any, show: Any, depth: Any, max_nodes: Any) -> None:
-    if direction not in (None, *DIRECTIONS):
-        raise GraphError(f"draw: direction is one of {', '.join(DIRECTIONS)}, not {direction!r}")
+def _check_time(color_by: Any) -> None:
+    if isinstance(color_by, str) and color_by == "time":
+        raise GraphError(
+            "draw: show 'value' and color_by='time' cannot be had in one drawing: to look at values takes time\n"
+            "  hint: make two"
+        )
+
+
+def path_of(path: Any) -> Path:
+    """The path of a file.
+
+    Raises:
+        FileError: it is something else.
+    """
+    try:
+        return Path(path)
+    except TypeError:
+        raise FileError(f"draw: a path is expected, not {type(path).__name__}") from None
+
+
+def _check_content(show: Any, depth: Any) -> None:
     if not isinstance(show, (tuple, list, set, frozenset)) or any(name not in (*SHOW, *ALSO) for name in show):
         raise GraphError(f"draw: show is a tuple of {', '.join((*SHOW, *ALSO))}; got {show!r}")
-    if depth is not None and (not isinstance(depth, int) or depth < 1):
+    if depth is not None and not is_count(depth):
         raise GraphError(f"draw: depth is 1 for the outermost modules, 2 for those in them, and so on; not {depth!r}")
-    if max_nodes is not None and (not isinstance(max_nodes, int) or max_nodes < 1):
-        raise GraphError(f"draw: max_nodes is how many boxes are readable, from 1, or None; not {max_nodes!r}")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import GraphError
 from ..graph import Graph, GraphNode
 from ..inspect.place import place
+from .options import cannot_take
 
 
 def numbers_of(data: Graph, function: Callable[[GraphNode], Any]) -> dict[int, float]:
-    """What a function says of each node."""
+    """What a function says of each node.
+
+    Raises:
+        GraphError: it takes something else than a node, or says something else than a number.
+    """
+    if misfit := cannot_take(function, None):
+        raise GraphError(f"draw: color_by is called with a GraphNode, and this function cannot be: {misfit}")
     return _plain({node.id: function(node) for node in data})
 
 
@@ -35,7 +43,11 @@ def looked_up(data: Graph, numbers: Mapping[Any, Any]) -> dict[int, float]:
 
 def _plain(values: Mapping[int, Any]) -> dict[int, float]:
     """What was given as floats, without what is ``None``."""
-    for value in values.values():
-        if value is not None and not hasattr(value, "__float__"):
-            raise GraphError(f"draw: color_by gives a number or None for each node, not {type(value).__name__}")
-    return {number: float(value) for number, value in values.items() if value is not None}
+    return {number: _number(value) for number, value in values.items() if value is not None}
+
+
+def _number(value: Any) -> float:
+    if hasattr(value, "__float__"):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            return float(value)
+    raise GraphError(f"draw: color_by gives a number or None for each node, not {type(value).__name__} {value!r:.40}")

@@ -21,6 +21,7 @@ from ..node import Handle, Node
 from ..op import Event
 from .colours import Scale, fitting
 from .given import looked_up, numbers_of
+from .options import is_program
 from .results import flaws, norm, results
 
 T = TypeVar("T")
@@ -87,8 +88,12 @@ def measure(y: Any, color_by: Any) -> Numbers:
 
 
 def computed(y: Any) -> Any:
-    """What a function computes; anything else as it is."""
-    return y() if callable(y) and not isinstance(y, (Handle, Graph)) else y
+    """What a function computes; anything else as it is.
+
+    Raises:
+        GraphError: it is a module, which waits for an input, or a function that takes arguments.
+    """
+    return y() if is_program(y) else y
 
 
 # ---- the measures that have names ----------------------------------------------------------------------------------
@@ -110,7 +115,7 @@ def _gradient(y: Any) -> Numbers:
 
 
 def _value(y: Any) -> Numbers:
-    _, data, norms = _told(y, "value", norm)
+    _, data, norms = told_of(y, "color_by='value'", norm)
     return Numbers(data, norms, Scale("‖y‖"))
 
 
@@ -123,7 +128,7 @@ def _bytes(y: Any) -> Numbers:
 
 def _nan(y: Any) -> Numbers:
     """What is not finite among the values; if all are finite, among the gradients, where there can be any."""
-    y, data, found = _told(y, "nan", flaws)
+    y, data, found = told_of(y, "color_by='nan'", flaws)
     values, told = {}, {}
     for number, (nan, infinite, size) in found.items():
         values[number] = math.nan if nan else math.inf if infinite else 1.0
@@ -138,7 +143,7 @@ def _nan(y: Any) -> Numbers:
 
 
 def _time(y: Any) -> Numbers:
-    if isinstance(y, (Handle, Graph)) or not callable(y):
+    if not is_program(y):
         raise GraphError(
             f"draw: times are measured while the ops run, so color_by='time' takes a function, not {_kind(y)}\n"
             "  hint: draw(lambda: loss(model(x)), color_by='time')"
@@ -173,7 +178,8 @@ class _Clock(Observer):
     def see(self, event: Event) -> None:
         """Note the time since the op before, with the work that a GPU still had to do for it."""
         if event.phase == "forward":
-            backend.of(event.arrays[0]).synchronize()
+            if event.arrays:  # an op with several outputs may have none
+                backend.of(event.arrays[0]).synchronize()
             self.laps.append((event._replace(arrays=()), perf_counter() - self._last))
         self._last = perf_counter()
 
@@ -186,14 +192,22 @@ _MEASURES: dict[str, Callable[[Any], Numbers]] = {
 # ---- what there is to tell of results ------------------------------------------------------------------------------
 
 
-def _told(y: Any, name: str, tell: Callable[[Any], T]) -> tuple[Any, Graph, dict[int, T]]:
+def told_of(y: Any, wish: str, tell: Callable[[Any], T]) -> tuple[Any, Graph, dict[int, T]]:
     """What a function computes, its graph, and what is to be told of the result of each node.
 
     Of a function's ops it is told while they run; of other results as far as they are found again.
+
+    Args:
+        y: a tensor, a list of tensors, or a function that computes one of these.
+        wish: the option that asks for it.
+        tell: what is to be told of an array, or of a tuple of arrays.
+
+    Raises:
+        GraphError: ``y`` is the data of a graph, or a leaf was changed since.
     """
     if isinstance(y, Graph):
         raise GraphError(
-            f"draw: the data of a graph holds no values, which color_by={name!r} needs\n"
+            f"draw: the data of a graph holds no values, which {wish} needs\n"
             "  hint: hand over the tensor itself, or a function that computes it"
         )
     seen: dict[Node | None, T] = {}

@@ -15,6 +15,7 @@ from ..nn import Module
 from .diagram import Arrow, Box, Diagram, KeyItem, Panel, Place, Row
 from .fit import affordable, check_size
 from .ops import LONGEST, cut
+from .options import idle
 from .parts import Part, module_parts
 from .style import INFIX, PREFIX, ROLE_OF_OP
 from .wiring import End, Shape, wiring
@@ -71,13 +72,12 @@ def module_diagram(
 def _check(model: Any, inputs: Any, color_by: Any) -> None:
     name = type(model).__name__
     if not isinstance(model, Module):
-        raise GraphError(f"draw: inputs are for a module; a {name} was drawn, which has been computed already")
-    if inputs is None:
         raise GraphError(
-            f"draw: this {name} has computed nothing yet\n"
-            "  hint: draw(model, x) runs it on x and draws its modules; x may be a tuple of arguments, or a dictionary"
-            " of keyword arguments; draw(model(x)) draws the ops"
+            f"draw: inputs are for a module; a {name} was drawn, which is none\n"
+            "  hint: draw(model, x) draws modules; without inputs, draw(y) draws the ops that computed y"
         )
+    if inputs is None:
+        raise idle(model)
     if color_by is not None:
         raise GraphError("draw: color_by is for ops; draw(model(x), color_by=...) draws these")
 

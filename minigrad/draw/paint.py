@@ -65,9 +65,9 @@ def _on_trail(arrows: Iterable[Arrow], boxes: Collection[Box], trail: Trail, loo
     for box in boxes:
         for node in box.nodes:
             homes.setdefault(node, []).append(box.id)
-    ways = {(a, b) for edge in trail.edges for a in homes[edge.source] for b in homes[edge.target]}
+    ways = {(a, b) for edge in trail.edges for a in homes.get(edge.source, ()) for b in homes.get(edge.target, ())}
     if trail.culprit is not None and trail.first is not None:
-        ways |= {(a, b) for a in homes[trail.first] for b in homes[trail.culprit]}
+        ways |= {(a, b) for a in homes.get(trail.first, ()) for b in homes.get(trail.culprit, ())}
     looks = [look if (arrow.tail, arrow.head) in ways else "quiet" for arrow in arrows]
     return tuple([replace(arrow, look=look) for arrow, look in zip(arrows, looks, strict=True)])
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import MinigradError
+from .options import check_timeout
 
 FORMATS = ("svg", "png", "pdf")
 
@@ -53,7 +54,11 @@ def render(dot: str, format: str, timeout: float = 20.0) -> bytes:
         RendererNotFound: neither ``dot`` (on the PATH, or named by the environment variable ``MINIGRAD_DOT``) nor
             pygraphviz is there.
         RenderError: Graphviz refused the text, or took too long.
+        GraphError: ``timeout`` is no number of seconds.
     """
+    if not isinstance(dot, str):
+        raise RenderError(f"DOT text is expected, not {type(dot).__name__}", "")
+    check_timeout(timeout)
     if format not in FORMATS:
         raise RenderError(f"cannot draw as {format!r}; formats are {', '.join(FORMATS)}", dot)
     tried: list[str] = []

@@ -17,7 +17,7 @@ from pathlib import Path
 from ..errors import GraphError
 from .colours import QUIET, Shade
 from .diagram import Arrow, Box, Diagram
-from .drawing import Drawing
+from .drawing import Drawing, path_of
 from .render import render
 from .sheet import Line, Shape, Sheet, Stroke
 from .style import ARROWS, GRADIENT, INK, PALETTE, VERMILION
@@ -60,9 +60,9 @@ class Stepped(Drawing):
         Raises:
             GraphError: there is no ``{}`` in the path.
             RenderError: a suffix that stands for no format, or Graphviz did not draw it.
-            FileError: a file cannot be written.
+            FileError: it is no path, or a file cannot be written.
         """
-        text = os.fspath(path)
+        text = str(path_of(path))
         if "{}" not in text:
             raise GraphError(f'save_frames: where in {text!r} does the number go? Write {{}} there: "step-{{}}.png"')
         digits = len(str(self.count))

@@ -66,14 +66,25 @@ def values_told(array: Any) -> str:
     """
     if isinstance(array, tuple):
         return "; ".join([values_told(part) for part in array[:FEW]]) + (" …" if len(array) > FEW else "")
+    return f"value{'s' * (array.size != 1)} {in_short(array)}"
+
+
+def in_short(array: Any, digits: int = 4) -> str:
+    """The values themselves, if they are few, or the smallest, the largest and the mean: with a single copy.
+
+    >>> import numpy
+    >>> in_short(numpy.array([1.0, 2.5])), in_short(numpy.arange(9))
+    ('1, 2.5', '0 … 8, mean 4')
+    """
+    if isinstance(array, tuple):
+        return "; ".join([in_short(part, digits) for part in array[:FEW]]) + (" …" if len(array) > FEW else "")
     if array.size <= FEW:
-        numbers = ", ".join([f"{x:.4g}" for x in backend.of(array).to_host(array).astype(float).ravel()])
-        return f"value{'s' * (array.size != 1)} {numbers or 'none'}"
+        return ", ".join([f"{x:.{digits}g}" for x in backend.of(array).to_host(array).astype(float).ravel()]) or "none"
     low, high, total, finite, nan = _moments(array)
-    parts = [f"{low:.4g} … {high:.4g}, mean {total / finite:.4g}"] if finite else []
+    parts = [f"{low:.{digits}g} … {high:.{digits}g}, mean {total / finite:.{digits}g}"] if finite else []
     parts += [f"{nan:,.0f} NaN of {array.size:,}"] if nan else []
     parts += [f"{infinite:,.0f} infinite of {array.size:,}"] if (infinite := array.size - finite - nan) else []
-    return f"values {', '.join(parts)}"
+    return ", ".join(parts)
 
 
 def _moments(array: Any) -> list[float]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..backend import is_array
 from ..context import Scope, current, enable_grad
+from ..errors import GraphError
 from ..graph import numbered
 from ..nn import Module
 from ..node import FreedGraph, Node, next_number
@@ -126,7 +127,16 @@ def calls_of(model: Module, inputs: Any) -> Calls:
     args, kwargs = tracked(arguments(model, inputs))
     calls = Calls(named(model, args, kwargs))
     with _watched(model, calls), enable_grad():
-        calls.returned = list(tensors_in(model(*args, **kwargs)))
+        try:
+            calls.returned = list(tensors_in(model(*args, **kwargs)))
+        except (TypeError, AttributeError) as error:
+            if calls.given and not isinstance(inputs, list):  # the model's own mistake
+                raise
+            raise GraphError(
+                f"{type(model).__name__} cannot be run on a {type(inputs).__name__}: {error}\n"
+                "  hint: hand over the one tensor that it takes, a tuple of positional arguments, or a dictionary of"
+                " keyword arguments"
+            ) from error
     return calls
 
 

@@ -133,7 +133,10 @@ def gradient_flow(loss: Any, gradient: Any = None, model: Any = None) -> Gradien
     if isinstance(loss._node.edges, Freed):
         raise _freed(loss._node.edges)
     if gradient is None and loss._data.size != 1:
-        raise GraphError(f"gradient_flow: a tensor of shape {tuple(loss._data.shape)} needs a gradient of that shape")
+        raise GraphError(
+            f"gradient_flow: a tensor of shape {tuple(loss._data.shape)} needs a gradient of that shape\n"
+            "  hint: a loss is one number, y.sum() or y.mean()"
+        )
     start = gradient._data if isinstance(gradient, Handle) else gradient
     xp = backend.xp(loss._data)
     start = xp.ones_like(loss._data) if start is None else xp.broadcast_to(xp.asarray(start), loss._data.shape)

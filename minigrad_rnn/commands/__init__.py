@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -17,16 +19,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 done, 1 failed with a message on stderr, 130 stopped by Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever reads the output has read enough, as `head` does
+        _discard_output()
+        return 1
     except mg.MinigradError as error:
-        print("minigrad-rnn:", "; ".join(line.strip() for line in str(error).splitlines()), file=sys.stderr)
-        return 1
+        return _failed("; ".join(line.strip() for line in str(error).splitlines()))
     except OSError as error:
-        print(f"minigrad-rnn: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
-        return 1
+        return _failed(f"{error.filename or 'a file'}: {error.strerror or error}")
+    except (UnicodeDecodeError, UnicodeEncodeError) as error:
+        return _failed(f"a text cannot be read or written as {error.encoding}: {error.reason}")
+    except MemoryError as error:
+        return _failed(f"there is not enough memory: {error}")
     except KeyboardInterrupt:
-        print(f"minigrad-rnn: stopped before anything was {getattr(options, 'stopped', 'learned')}", file=sys.stderr)
+        before = f" before anything was {options.stopped}" if hasattr(options, "stopped") else ""
+        print(f"minigrad-rnn: stopped{before}", file=sys.stderr)
         return 130
+
+
+def _failed(message: str) -> int:
+    print("minigrad-rnn:", message, file=sys.stderr)
+    return 1
+
+
+def _discard_output() -> None:
+    """Python writes what is still in its buffer when it ends, and would fail once more."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -75,9 +75,10 @@ class Classify(Task):
         return *padded(self.vocabulary, [example.text for example in examples]), wanted
 
     def loss(self, model: Classifier, batch: Any) -> tuple[mg.Tensor, int]:
-        """Cross entropy."""
+        """Cross entropy, the mean over all texts with a label that was learned."""
         x, lengths, wanted = batch
-        return nn.functional.cross_entropy(model(x, lengths), wanted, ignore_index=-1), len(lengths)
+        loss = nn.functional.cross_entropy(model(x, lengths), wanted, ignore_index=-1)
+        return loss, int((wanted != -1).sum().item())
 
     def figures(self, model: Classifier, batches: Iterable[Any]) -> dict[str, float]:
         """The share of right labels."""

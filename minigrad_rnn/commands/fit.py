@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from minigrad.graph import align
 
 from ..data import split
 from ..training import Batches, History, Trainer, TrainerOptions
+from ..training.checkpoint import LAST
 from .arguments import Defaults, given
 from .saved import load, metadata_of
 from .task import Task
@@ -55,11 +57,20 @@ def train(
     folder = options.resume if resume else options.out
     wanted = _taken_up(name, defaults, options) if resume else given(options, defaults)
     mg.manual_seed(wanted["seed"])
+    options.stopped = "saved"
     run = fit(wanted, folder)
     if resume:
+        _check_data(name, folder, run.trainer.metadata["config"])
         run.trainer.resume()
-    history = run.trainer.fit(run.data, run.validation)
-    print(_table(history))
+    try:
+        history = run.trainer.fit(run.data, run.validation)
+    except KeyboardInterrupt:  # the second one
+        if not (folder / LAST).exists():
+            raise
+        print(f"stopped at once; go on from its last checkpoint with: minigrad-rnn {name} --resume {folder}")
+        return 130
+    if history.epochs:
+        print(_table(history))
     if history.stopped:
         print(f"stopped by Ctrl-C; go on with: minigrad-rnn {name} --resume {folder}")
         return 130
@@ -71,10 +82,10 @@ def check_alone(name: str, options: argparse.Namespace) -> None:
     """Refuse options that say several things at once, or none."""
     wanted = [option for option in ("out", "resume", "model") if hasattr(options, option)]
     if len(wanted) != 1:
-        told = " and ".join(f"--{option}" for option in wanted) + " together" if wanted else "none of them"
-        raise mg.MinigradError(
-            f"{name}: --out DIR trains, --resume DIR goes on, --model DIR uses what was trained; not {told}"
-        )
+        use = ", --model DIR uses what was trained" if hasattr(options, "texts") else ""
+        together = " and ".join(f"--{option}" for option in wanted) + " were given together"
+        told = together if wanted else "none of them was given"
+        raise mg.MinigradError(f"{name}: --out DIR trains, --resume DIR goes on{use}; {told}")
 
 
 def _taken_up(name: str, defaults: Defaults, options: argparse.Namespace) -> dict[str, Any]:
@@ -85,6 +96,16 @@ def _taken_up(name: str, defaults: Defaults, options: argparse.Namespace) -> dic
     known: dict[str, Any] = vars(defaults) | metadata_of(options.resume, name)["options"]
     paths = {key: Path(known[key]) for key in PATHS if known.get(key) is not None}
     return known | paths | {key: getattr(options, key) for key in ANEW if hasattr(options, key)}
+
+
+def _check_data(name: str, folder: Path, config: dict[str, Any]) -> None:
+    """Refuse to go on with other symbols or labels: even if as many, they are not those that the parameters know."""
+    saved = metadata_of(folder, name)["config"]
+    if any(saved.get(key, value) != value for key, value in json.loads(json.dumps(config)).items()):
+        raise mg.FileError(
+            f"the data have other symbols or labels than those that the run in {folder} began with\n"
+            "  hint: put the file back as it was, or begin another run"
+        )
 
 
 def described(name: str, config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +168,7 @@ def _pieces(texts: Iterable[str], size: int) -> Iterator[list[str]]:
 
 def _table(history: History) -> str:
     """The figures of each epoch; the best one is marked."""
-    names = ["epoch", *[name for name in (history.epochs or [{}])[-1] if name not in HIDDEN]]
+    names = ["epoch", *[name for name in history.epochs[-1] if name not in HIDDEN]]
     rows = [tuple(name.replace("_", " ") for name in names)]
     for record in history.epochs:
         cells = [f"{record[name]:.4g}" if isinstance(record[name], float) else str(record[name]) for name in names]

@@ -112,12 +112,14 @@ def _fit(options: dict[str, Any], folder: Path) -> Run:
 def _corpus(options: dict[str, Any]) -> Corpus:
     text = builtin_text() if options["data"] is None else read_text(options["data"])
     held_out = options["held_out"] if options["valid"] is None else read_text(options["valid"])
-    if not options["words"]:
-        return Corpus(text, held_out)
-    if options["raw"] or options["data"] is None:
+    kind = "words" if options["words"] else "characters"
+    if options["words"] and (options["raw"] or options["data"] is None):
         text = spaced(text, lower=True)
         held_out = spaced(held_out, lower=True) if isinstance(held_out, str) else held_out
-    return Corpus(text, held_out, kind="words", max_size=options["vocabulary"])
+    corpus = Corpus(text, held_out, kind=kind, max_size=options["vocabulary"] if options["words"] else None)
+    if len(corpus.held_out) < 2:
+        raise mg.MinigradError(f"{NAME}: fewer than two {kind} are held out, too few to measure the model on")
+    return corpus
 
 
 def _add_generate(commands: Any) -> None:

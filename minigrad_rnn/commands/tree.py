@@ -80,7 +80,7 @@ class Batch(NamedTuple):
 class Trees(Task):
     """Labels for nodes."""
 
-    unit = "trees"
+    unit = "nodes"
     monitor = "roots"
 
     @classmethod
@@ -99,7 +99,7 @@ class Trees(Task):
         nodes = [node for tree in examples for node in tree.nodes()]
         words = Vocabulary([node.word for node in nodes if node.word is not None], kind="words").symbols
         labels = sorted({str(node.label) for node in nodes if node.label is not None})
-        arity = max((len(node.children) for node in nodes), default=0)
+        arity = max(1, *(len(node.children) for node in nodes))
         if len(labels) < 2:
             raise mg.MinigradError(f"train-tree: these trees have {len(labels)} labels: nothing to tell apart")
         return cls({"symbols": words, "labels": labels, "arity": arity, **network_options(options)})
@@ -129,7 +129,8 @@ class Trees(Task):
     def loss(self, model: OnTrees, batch: Batch) -> tuple[mg.Tensor, int]:
         """Cross entropy, the mean over all nodes with a label."""
         logits = model(batch.trees, batch.words)
-        return nn.functional.cross_entropy(logits, batch.wanted, ignore_index=PADDING), len(batch.trees.trees)
+        loss = nn.functional.cross_entropy(logits, batch.wanted, ignore_index=PADDING)
+        return loss, int((batch.wanted != PADDING).sum().item())
 
     def figures(self, model: OnTrees, batches: Iterable[Batch]) -> dict[str, float]:
         """The share of right labels, of roots and of all nodes."""

@@ -91,7 +91,7 @@ class Arrows:
             f"{row.id}_folded" if folded else box_id(row, a),
             f"{other.id}_folded" if folded and b is not None else box_id(other, b),
         )
-        path, curved = self.paths.path(link, row, other, start, end)
+        path, curved = self.paths.path(link, row, other, start, end, folded)
         last = not (other.clock < 0 and row.steps and a != row.steps[-1] and len(row.steps) > 1)
         return Line(*ids, path, curved, stroke, last, tip)
 

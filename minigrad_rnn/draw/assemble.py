@@ -13,7 +13,7 @@ from .making import Bundle
 from .network import Link, Network, Row, Weight, short_names
 from .order import LinkName, Links, Name, kinds_of, upwards
 from .read import Reader
-from .rows import Key
+from .units import Key
 
 
 def read(graph: Graph) -> Network:
@@ -30,9 +30,9 @@ class _Assembly:
             name: Name = ("leaf", tail) if isinstance(tail, int) else ("row", tail)
             if isinstance(tail, int) and name not in self.extra:
                 self.extra[name] = self._sequence(tail)
-            if apart is not None:  # what joins the same boxes is one link, whichever weights it has
-                apart = apart[0], tuple(bundle.pairs)
-            self._add((name, ("row", head), part, lag, apart), bundle)
+            # what joins the same boxes is one link, whichever weights it has
+            told = None if apart is None else (apart[0], tuple(bundle.pairs))
+            self._add((name, ("row", head), part, lag, told), bundle)
         Beginnings(reader, self.links, self.extra).place()
         fill(reader, self.links, self.extra)
         self._join()

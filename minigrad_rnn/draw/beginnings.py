@@ -8,7 +8,7 @@ from .making import Bundle, Loose
 from .network import Row
 from .order import Links, Name
 from .read import Reader
-from .rows import Key
+from .units import Key
 
 
 class Beginnings:
@@ -29,7 +29,8 @@ class Beginnings:
         order: dict[tuple[Key, int], list[int]] = {}
         made = self.reader.made
         always = {(one.head, one.signature) for one in self.reader.loose if one.step in made[one.head].ran[1:][-1:]}
-        back = {(head, w) for (_, head, _, lag, _), bundle in self.reader.bundles.items() if lag for w in bundle.weights}
+        bundles = self.reader.bundles.items()
+        back = {(head, w) for (_, head, _, lag, _), bundle in bundles if lag for w in bundle.weights}
         for loose in self.reader.loose:
             part = self._part(loose, starts.get(loose.head, {})) if self._first(loose) else None
             if part is not None:
@@ -64,6 +65,8 @@ class Beginnings:
             return again[0]
         parts = made.parts or {"": made.nodes[made.ran[0]]}
         fitting = [name for name, node in parts.items() if self.graph.nodes[node].shape == shape and name not in taken]
+        if loose.weights and "h" in fitting:  # the other parts of a state are not multiplied
+            fitting = ["h"]
         return fitting[0] if fitting and loose.head.kind == "state" else None
 
     def _input(self, loose: Loose, ordinal: int) -> None:

@@ -17,9 +17,10 @@ from .grid import Grid
 from .names import box_id
 from .network import Link, Network, Row
 
-ABOVE, BELOW = 24.0, 16.0  # how far from the boxes
+ABOVE, BELOW = 22.0, 16.0  # how far from the boxes
+CLOSE = 9.0  # below what stands right above the numbers of the steps
 LANE = 6.0  # between two of them
-DIM = 0.9  # width of the lines
+STRAIGHT = 8.0  # heights that differ by less are made the same
 
 
 class Stop(NamedTuple):
@@ -32,11 +33,12 @@ class Stop(NamedTuple):
 
 @dataclass(frozen=True)
 class Bus:
-    """Where a line runs: above the boxes that it comes from, down between the sequences, below those that it leads to."""
+    """Where a line runs: above the boxes that it comes from, down between the sequences, and below the others."""
 
     above: float
     between: float
     below: float
+    nth: int  # of those from the same boxes
 
 
 class Buses:
@@ -69,7 +71,7 @@ class Buses:
         together = self._together[self._key(link)]
         bus, tail, head = self._bus(together), self.rows[link.tail], self.rows[link.head]
         starts = list(self._stops(tail, {a for a, _ in link.pairs if a is not None}, bus))
-        ends = list(self._stops(head, {b for _, b in link.pairs if b is not None}, bus, len(together)))
+        ends = list(self._stops(head, {b for _, b in link.pairs if b is not None}, bus, into=True))
         if not starts or not ends:
             return
         steps = len({a for a, _ in link.pairs})
@@ -97,16 +99,20 @@ class Buses:
         over = order[a:b] if a < b else order[b : a + 1]
         above = max(self.grid.top[clock] for clock in over) + ABOVE + LANE * lane
         below = self.grid.y[head.id] - self.grid.size[head.id].height / 2 - self.grid.room.get(head.id, 0.0)
-        below -= BELOW + LANE * self._ordinal(link)
+        lowest = self.grid.y[head.id] - self.grid.size[head.id].height / 2 <= self.grid.bottom[head.clock]
+        below -= (CLOSE if lowest else BELOW) + LANE * self._ordinal(link)
         between = columns[head.clock].left - 12 - LANE * lane
-        return Bus(below, between, below) if below >= above else Bus(above, between, below)
+        if 0 < above - below < STRAIGHT:
+            below = above
+        alike = [key for key, links in self._together.items() if any(other.tail == tail.id for other in links)]
+        return Bus(max(above, below), between, below, alike.index(self._key(link)))
 
     def _ordinal(self, link: Link) -> int:
         """The how-manieth it is of those to a row."""
         return [key for key in self._together if key[0] == link.head].index(self._key(link))
 
-    def _stops(self, row: Row, steps: set[int], bus: Bus, into: int = 0) -> Iterator[Stop]:
-        """The boxes of a row that the line touches, from left to right, with the path to them; ``into``: up into them."""
+    def _stops(self, row: Row, steps: set[int], bus: Bus, into: bool = False) -> Iterator[Stop]:
+        """The boxes of a row that the line touches, from left to right, with the path from them, or ``into`` them."""
         columns, folded = self.grid.columns[row.clock], False
         for step in sorted(steps):
             at = self.grid.at(row, step)
@@ -127,7 +133,8 @@ class Buses:
     def _out(self, row: Row, at: Point, bus: Bus, strip: bool = False) -> tuple[Point, ...]:
         size = self.grid.size[row.id]
         if not any(self._over(row, other) for other in self.network.rows):
-            return Point(at.x, at.y + (min(size.height, 40.0) if strip else size.height) / 2), Point(at.x, bus.above)
+            x = at.x + LANE * bus.nth
+            return Point(x, at.y + (min(size.height, 40.0) if strip else size.height) / 2), Point(x, bus.above)
         columns = self.grid.columns[row.clock]
         x = columns.strip[1] - 4 if strip else at.x - size.shift + self._reach(row.clock) + 8
         edge = columns.strip[1] - 10 if strip else at.x + size.width / 2

@@ -13,8 +13,8 @@ from minigrad.graph import Graph, GraphNode, Source
 
 from .network import short_names
 from .read import Reader
-from .rows import Key
 from .textbook import textbook
+from .units import Key
 
 SYMBOLS = {"sigmoid": "σ", "hardsigmoid": "hard σ", "linear": "·", "matmul": "·", "addmm": "·"}
 
@@ -119,7 +119,8 @@ class _Inside:
             for tail in () if behind else self._sources(x):
                 self.arrows.append((tail, id, operand))
         spot = self.reader.spots[node.id]
-        gate = spot.inner[-1] if spot is not None and spot.inner else ""
+        inner = spot.inner[len(self.key.path) :] if spot is not None else ()
+        gate = inner[-1] if inner else ""
         self.pieces[id] = _piece(node, id, gate, [self._weight(number) for number in weights])
 
     def _weight(self, number: int) -> str:

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from minigrad.draw.ops import cut
 from minigrad.draw.sheet import Line, Point, Shape, Sheet, text_width
 from minigrad.draw.style import OUTSIDE, PALETTE
 
+from .crossing import Crossings
 from .cuts import severed
-from .grid import CIRCLE, Grid, loops_of
+from .grid import CIRCLE, GAP, Grid, loops_of
 from .legend import legend
 from .looks import ROLES, Looks, labels
-from .names import short_place
+from .names import aligned, short_place
 from .network import Link, Network, Row
 
 REACH = 46.0  # how far a loop goes to the side
+
+
+class _Turn(NamedTuple):
+    """Of a loop: how high it leaves and arrives, how far to the right it turns, and how high its mark is there."""
+
+    top: float
+    low: float
+    far: float
+    mark: float
 
 
 def folded(network: Network, looks: Looks, with_legend: bool = True) -> Sheet:
@@ -31,6 +42,8 @@ class _Folded:
         self.grid = Grid(network, 1, loops=True)
         self.detours = {clock: self.grid.detours(clock) for clock in self.grid.columns}
         self.places = [row.place for row in network.rows]
+        lanes = {clock: max(pairs.values(), default=0) for clock, pairs in self.detours.items()}
+        self.crossings = Crossings(network, self.grid, lanes)
         self.left: dict[int, float] = {}
         x = 0.0
         for clock in self.grid.columns:
@@ -45,12 +58,19 @@ class _Folded:
         lanes = 14 * max(self.detours[clock].values(), default=0)
         names = max(text_width(short_place(row.place, self.places), 10) for row in mine) + 10
         texts = [
-            text_width(self._words(link), 10) + REACH + 24 for row in mine for link in loops_of(self.network, row.id)
+            text_width(self._words(link), 10) + REACH + 24
+            for link in self.network.links
+            if link.lag and link.tail in self.rows and self.rows[link.tail].clock == clock
         ]
-        return half + lanes + names, half + max(texts, default=0.0)
+        after = half + max(texts, default=0.0)
+        if self.crossings.names_beside(clock):
+            return half + self.crossings.room(clock), after + self.crossings.names_width(clock)
+        return half + lanes + names, after
 
     def at(self, row: Row) -> Point:
         """The middle of a box; what is outside of time stands above what leads to it."""
+        if (bridge := self.grid.bridges.get(row.id)) is not None:
+            return self.crossings.bridge(row, self._edge(self.rows[bridge.cell]))
         if row.clock < 0:
             tails = [
                 self.left[self.rows[link.tail].clock]
@@ -77,7 +97,10 @@ class _Folded:
 
     def _names(self) -> Iterator[Shape]:
         for row in self.rows.values():
-            name = short_place(row.place, self.places)
+            if self.crossings.names_beside(row.clock):
+                yield from self._name_beside(row)
+                continue
+            name = short_place(row.place, self.places) if row.id not in self.grid.bridges else ""
             size = self.grid.size[row.id]
             if name and size.width != CIRCLE:
                 width = text_width(name, 10) + 8
@@ -86,6 +109,18 @@ class _Folded:
                 edge -= 34 if self.left.get(row.clock, 0.0) else 0  # where the state of another loop comes in
                 at = Point(edge - 10 - width / 2, self.at(row).y)
                 yield Shape(f"{row.id}_name", at, width, 14, (name,), size=10, colour=OUTSIDE, align="r")
+
+    def _name_beside(self, row: Row) -> Iterator[Shape]:
+        """The name of a row at the right of all boxes and loops of its sequence."""
+        name = short_place(row.place, self.places)
+        if name and self.grid.size[row.id].width != CIRCLE:
+            after = self._beside(row.clock)[1] - self.crossings.names_width(row.clock)
+            yield aligned(f"{row.id}_name", Point(self.left[row.clock] + after + 10, self.at(row).y), name, 10, "l")
+
+    def _edge(self, row: Row) -> float:
+        """Where the boxes of the sequence of a row begin."""
+        row = self.rows[self.grid.bridges[row.id].cell] if row.id in self.grid.bridges else row
+        return self.left[row.clock] - self._half(row.clock)
 
     def _half(self, clock: int) -> float:
         sizes = [self.grid.size[row.id] for row in self.rows.values() if row.clock == clock]
@@ -117,23 +152,9 @@ class _Folded:
                 Point(end.x - goal.width / 2, end.y),
             )
             return [Line(*ids, beside, False, stroke, True, tip)], []
-        if tail.clock != head.clock and tail.clock >= 0 and head.clock >= 0:
-            k = (
-                sorted(tail.parts or ("",), key=lambda part: part != "c").index(link.part)
-                if link.part in tail.parts
-                else 0
-            )
-            above = start.y + size.height / 2 + 22 - 7 * k
-            x, y = end.x - goal.width / 2 - 26 + 7 * k, end.y + 5 - 10 * k
-            path = (
-                Point(start.x + 8 + 7 * k, start.y + size.height / 2),
-                Point(start.x + 8 + 7 * k, above),
-                Point(x, above),
-                Point(x, y),
-                Point(end.x - goal.width / 2, y),
-            )
-            line = Line(*ids, path, False, stroke, True, tip)
-            return _severed(line, not k) if link.cuts else ([line], [])
+        if (tail.clock != head.clock and tail.clock >= 0 and head.clock >= 0) or {*ids} & {*self.grid.bridges}:
+            line = Line(*ids, self.crossings.path(link, self.at, self._edge(head)), False, stroke, True, tip)
+            return _severed(line, link.part in {"", "c"} or len(tail.parts) < 2) if link.cuts else ([line], [])
         return [Line(*ids, (), False, stroke, True, tip)], []
 
     def _words(self, link: Link) -> str:
@@ -145,6 +166,23 @@ class _Folded:
         words = [link.part if several else "", f"{steps} step{'s' * (steps > 1)}", matrix]
         return "  ".join(filter(None, map(cut, words)))
 
+    def _turn(self, tail: Row, head: Row) -> _Turn:
+        """How a loop from a row to another one runs: past the loops of both, and what is between."""
+        y, sizes = self.grid.y, self.grid.size
+        looped = {link.tail for link in self.network.links if link.tail == link.head}
+        side = 1 if y[tail.id] > y[head.id] else -1
+        top, low = (
+            y[row.id] - way * (sizes[row.id].height / 2 - 3 if row.id in looped else 0.0)
+            for row, way in ((tail, side), (head, -side))
+        )
+        ends = sorted((y[tail.id], y[head.id]))
+        between = [row for row in self.rows.values() if row.clock == tail.clock and ends[0] < y[row.id] < ends[1]]
+        widest = max(sizes[row.id].width / 2 + abs(sizes[row.id].shift) for row in (tail, head, *between))
+        inside = not between or any(row.id in looped for row in between)  # of their loops, whose words are outside
+        gap = y[tail.id] - side * (sizes[tail.id].height + GAP) / 2
+        reach = widest + (REACH / 2 if inside else REACH)
+        return _Turn(top, low, self.left[tail.clock] + reach, gap if between else (top + low) / 2)
+
     def _loop(self, link: Link) -> tuple[list[Line], list[Shape]]:
         """A loop at the right of a box, with the mark of a delay and the number of steps."""
         tail, head = self.rows[link.tail], self.rows[link.head]
@@ -152,35 +190,29 @@ class _Folded:
         loops = loops_of(self.network, link.tail)
         k = loops.index(link) if link in loops else 0
         start, end = self.at(tail), self.at(head)
-        half = self.grid.size[tail.id].width / 2
+        half, goal = self.grid.size[tail.id].width / 2, self.grid.size[head.id].width / 2
         middle = start.y + (max(len(loops), 1) - 1) * 11.5 - 23 * k
         edge, far = start.x + half, max(start.x, end.x) + half + REACH
-        top, low = middle + 4.5, (middle if link.tail == link.head else end.y) - 4.5
+        top, low, far, y = _Turn(middle + 4.5, middle - 4.5, far, middle)
+        id = f"{link.tail}_delay{k}", f"{link.tail}_step{k}"
+        if link.tail != link.head:
+            top, low, far, y = self._turn(tail, head)
+            id = f"{link.tail}_{link.head}_delay", f"{link.tail}_{link.head}_step"
         path = (
             Point(edge, top),
             Point(edge + 18, top + 6),
             Point(far, top + 4),
-            Point(far, (top + low) / 2),
+            Point(far, y),
             Point(far, low - 4),
             Point(edge + 18, low - 6),
-            Point(end.x + half, low),
+            Point(end.x + goal, low),
         )
         words = self._words(link)
         width = text_width(words, 10) + 10
-        at = Point(far + 8 + width / 2, (top + low) / 2)
-        mark = Shape(
-            f"{link.tail}_delay{k}",
-            Point(far, at.y),
-            7,
-            7,
-            (),
-            stroke.colour,
-            stroke.colour,
-            "square",
-            border=0,
-            tooltip=f"a delay: {words}",
-        )
-        text = Shape(f"{link.tail}_step{k}", at, width, 13, (words,), size=10, colour=stroke.colour, align="l")
+        at = Point(far + 8 + width / 2, y)
+        colour, delay = stroke.colour, f"a delay: {words}"
+        mark = Shape(id[0], Point(far, y), 7, 7, (), colour, colour, "square", border=0, tooltip=delay)
+        text = Shape(id[1], at, width, 13, (words,), size=10, colour=colour, align="l")
         return [Line(link.tail, link.head, path, True, stroke, True, tip)], [mark, text]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from .network import Row
 from .order import Links, Name
 from .read import Reader
-from .rows import Key
+from .units import Key
 
 
 def fill(reader: Reader, links: Links, rows: dict[Name, Row]) -> None:

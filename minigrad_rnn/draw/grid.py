@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from minigrad.draw.sheet import Point, text_width
 
+from .bridges import Bridges
 from .looks import labels
 from .network import Link, Network, Row
 
@@ -15,6 +16,7 @@ FIRST, LAST = 3, 2  # steps that are drawn at the ends of a sequence that is too
 STRIP = 150.0  # width of what stands for the steps between
 SPACE = 32.0  # between two panels
 CIRCLE = 22.0
+BRIDGE = 38.0  # beside what stands between two sequences
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,12 @@ class Grid:
         self.top: dict[int, float] = {}
         self.bottom: dict[int, float] = {}
         starts = {link.tail: link.head for link in network.links if network.row(link.tail).kind == "start"}
+        self.bridges = Bridges(network, {id: size.width for id, size in self.size.items()}, BRIDGE)
         self.homes = self._homes()
         self._heights(starts)
         left = 0.0
         for clock in self._clocks():
+            left += self.bridges.room(clock)
             self.columns[clock] = self._columns(clock, left, strip, (margins or {}).get(clock, 0.0))
             beside = [self.size[row].width + 14 for row, home in self.homes.items() if home == clock]
             left = self.columns[clock].right + SPACE + 14 + max(beside, default=0.0)
@@ -127,7 +131,10 @@ class Grid:
         lowest = max(self.top.values(), default=0.0) + 40
         ceilings: dict[int | None, float] = {}
         for row in self.network.rows:
-            if row.clock < 0:
+            if row.id in self.bridges:
+                bridge = self.bridges[row.id]
+                self.y[row.id] = self.y[bridge.cell] + (self.size[row.id].height + 8) * bridge.rise
+            elif row.clock < 0:
                 home = self.homes.get(row.id)
                 highest = ceilings.get(home, lowest) if home is not None else max(ceilings.values(), default=lowest)
                 self.y[row.id] = highest
@@ -139,7 +146,7 @@ class Grid:
         rows = {row.id: row for row in self.network.rows}
         for row in self.network.rows:
             tails = {rows[link.tail].clock for link in self.network.links if link.head == row.id}
-            if row.clock < 0 and len(tails) == 1 and len(clocks) > 1 and tails <= clocks:
+            if row.id not in self.bridges and row.clock < 0 and len(tails) == 1 and len(clocks) > 1 and tails <= clocks:
                 found[row.id] = tails.pop()
         return found
 
@@ -218,6 +225,9 @@ class Grid:
 
     def at(self, row: Row, step: int | None) -> Point | None:
         """The middle of a box; ``None`` if its step is folded."""
+        if row.id in self.bridges:
+            left = self.columns[self.bridges.clocks[row.id]].left
+            return Point(self.bridges.x(row.id, left - BRIDGE), self.y[row.id])
         if row.clock < 0 or step is None:
             home = self.homes.get(row.id)
             right = max((columns.last for clock, columns in self.columns.items() if home in {None, clock}), default=0.0)

@@ -8,7 +8,7 @@ from minigrad.graph import Graph, Source
 
 from ..inspect.axes import Span
 from ..inspect.steps import Spot
-from .rows import Key
+from .units import Key
 
 Uses = dict[int, int]  # for each loop the only step of it
 

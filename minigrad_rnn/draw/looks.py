@@ -15,7 +15,7 @@ from .network import Link, Network, Row, Weight, uses
 READ, BACK, UP, OUT = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 STYLES = ("solid", "dashed", "dotted", "double", "double dashed")
 PLAIN = Stroke()
-SPREAD = Stroke(PLAIN.colour, 0.7)  # one of many lines, from each of many steps to each of many others
+SPREAD = Stroke(PLAIN.colour, 1.0)  # from each of many steps to each of many others
 CARRIED = Stroke(PALETTE["state"].stroke, 2.8)  # a state that goes on without being multiplied
 
 
@@ -37,6 +37,9 @@ class Looks:
         self._strokes: dict[tuple[int, ...], Stroke] = {}
         self._entries: dict[tuple[int, ...], Entry] = {}
         self._used: dict[str, int] = {}
+        tails = ((link, self._rows[link.tail].kind) for link in network.links if link.weights)
+        self._read = {self.key(link) for link, kind in tails if kind == "input" and not link.lag}
+        self._read -= {self.key(link) for link in network.links if link.lag and link.tail == link.head}
         height = {row.id: i for i, row in enumerate(network.rows)}
         ordered = sorted(network.links, key=lambda link: (height[link.head], not link.lag, height[link.tail]))
         for link in ordered:
@@ -61,11 +64,11 @@ class Looks:
         return matrices or link.weights
 
     def _hue(self, link: Link) -> str:
-        tail, head = self._rows[link.tail], self._rows[link.head]
+        head = self._rows[link.head]
+        if self.key(link) in self._read:  # even if something that is fed back is read together with it
+            return READ
         if link.lag:
             return BACK
-        if tail.kind == "input":
-            return READ
         return OUT if head.kind in {"output", "loss"} else UP
 
     def of(self, link: Link) -> Stroke:

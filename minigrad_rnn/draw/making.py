@@ -10,7 +10,7 @@ from minigrad.graph import GraphNode
 
 from ..inspect.steps import Path
 from .network import Pair
-from .rows import Key
+from .units import Key
 
 
 class Origin(NamedTuple):

@@ -118,7 +118,7 @@ class Link:
 
 
 def uses(links: Iterable[Link]) -> int:
-    """How often what all of them are multiplied by is used: several that come to the same box are put together first."""
+    """How often what all of them are multiplied by is used; several that come to one box are put together first."""
     return len({(link.head, head) for link in links for _, head in link.pairs})
 
 

@@ -10,6 +10,7 @@ from minigrad.draw.colours import Scale, fitting
 from minigrad.draw.measure import NAMES, Numbers
 from minigrad.graph import Graph, Source
 
+from ..inspect.steps import locate
 from .grid import CIRCLE, Grid
 from .network import Network, Row
 
@@ -80,18 +81,18 @@ def _number(value: Any) -> float | None:
 def _ops_inside(graph: Graph, rows: list[Row]) -> dict[int, list[int]]:
     """For what each box puts out, the ops that lead to it from there to the next box, in the same step."""
     ends = {node for row in rows for node in row.nodes}
-    homes = {}
+    homes, spots = {}, locate(graph)[1]
+
+    def step_of(number: int) -> tuple[int, int] | None:
+        return None if (spot := spots[number]) is None else spot[:2]
+
     for end in ends:
-        step, inside, todo = _step(graph, end), {end}, [end]
+        step, inside, todo = step_of(end), {end}, [end]
         while todo:
             for x in graph.nodes[todo.pop()].inputs:
                 new = isinstance(x, Source) and x.node not in inside and x.node not in ends
-                if new and graph.nodes[x.node].kind == "op" and _step(graph, x.node) == step:
+                if new and graph.nodes[x.node].kind == "op" and step_of(x.node) == step:
                     inside.add(x.node)
                     todo.append(x.node)
         homes[end] = sorted(inside)
     return homes
-
-
-def _step(graph: Graph, number: int) -> int | None:
-    return next((step for _, step in reversed(graph.nodes[number].places) if step is not None), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from minigrad.draw.sheet import Point
 
 from .grid import Grid
+from .handing import Handing
 from .network import Link, Network, Row
 
 Path = tuple[Point, ...]
@@ -20,32 +21,57 @@ class Paths:
 
     def __init__(self, network: Network, grid: Grid) -> None:
         self.network, self.grid = network, grid
+        self.handing = Handing(network, grid)
         self.detours = {pair: k for clock in grid.columns for pair, k in grid.detours(clock).items()}
 
-    def path(self, link: Link, row: Row, other: Row, start: Point, end: Point) -> tuple[Path, bool]:
-        """Where an arrow runs, ``()`` for straight from box to box, and whether it is curved."""
+    def path(
+        self, link: Link, row: Row, other: Row, start: Point, end: Point, folded: bool = False
+    ) -> tuple[Path, bool]:
+        """Where an arrow runs, ``()`` for straight from box to box (or strip), and whether it is curved."""
         size, goal = self.grid.size[row.id], self.grid.size[other.id]
-        if other.clock < 0 and row.clock >= 0:
+        if other.clock < 0 and row.clock >= 0 and other.id not in self.grid.bridges:
             return self._to_whole(row, start, other, end), False
         if (link.tail, link.head) in self.detours:
-            x = start.x - size.shift + self._reach(row.clock) + 14 * self.detours[link.tail, link.head] - 4
-            return (
-                Point(start.x + size.width / 2, start.y + 6),
-                Point(x, start.y + 6),
-                Point(x, end.y),
-                Point(end.x + goal.width / 2, end.y),
-            ), False
+            lane = self.detours[link.tail, link.head]
+            leave, arrive = start.x + size.width / 2, end.x + goal.width / 2
+            x = start.x - size.shift + self._reach(row.clock) + 14 * lane - 4
+            if folded:
+                leave = arrive = self._edges(row)[1]
+                x = leave + 10 * lane / (max(self.detours.values()) + 1)
+            return (Point(leave, start.y + 6), Point(x, start.y + 6), Point(x, end.y), Point(arrive, end.y)), False
         if link.lag and abs(link.lag) > 1:
             return self._arc(link.lag, start, end, size.height / 2), True
         if link.lag or (row.clock != other.clock and end.x > start.x):
             arrives = self.line_of(other, link.part)
             leaves = arrives if row.kind == "start" else self.line_of(row, link.part)
+            if not link.lag:
+                if (bridge := self.grid.bridges.get(row.id)) is not None:
+                    arrives = 10 * bridge.rise
+                return self.handing.path(link, row, other, start, end, (leaves, arrives)), False
             side = 1 if end.x > start.x else -1
+            if self._passes(row, other):
+                x = self._before(other, end.x, side)
+                return (
+                    Point(start.x + side * size.width / 2, start.y), Point(x, start.y), Point(x, end.y + arrives),
+                    Point(end.x - side * goal.width / 2, end.y + arrives),
+                ), False  # fmt: skip
             return (
                 Point(start.x + side * size.width / 2, start.y + leaves),
                 Point(end.x - side * goal.width / 2, end.y + arrives),
             ), False
         return (), False
+
+    def _before(self, row: Row, x: float, side: int) -> float:
+        """The middle of the space before the panel of a column."""
+        columns = self.grid.columns[row.clock]
+        half = (columns.panel - columns.beside) / 2
+        return x - side * (half + (columns.beside if side < 0 else 0.0) + self.grid.space / 2)
+
+    def _passes(self, row: Row, other: Row) -> bool:
+        """Whether there are rows between two of the same sequence."""
+        low, high = sorted((self.grid.y[row.id], self.grid.y[other.id]))
+        between = (r for r in self.network.rows if r.clock == row.clock == other.clock and r.kind != "start")
+        return any(low < self.grid.y[r.id] < high for r in between)
 
     def into_strip(self, link: Link, row: Row, other: Row, start: Point) -> Path:
         """From a step beside the strip to the strip."""

@@ -10,7 +10,8 @@ from ..inspect.times import rejoined, times
 from .inputs import data_of
 from .making import Bundle, LinkKey, Loose, Made, Origin, Shares, Signature, cut_out, last_slice, paired, width_of
 from .piles import Piles
-from .rows import Key, rows
+from .rows import rows
+from .units import Key, continues
 
 
 class Reader:
@@ -137,7 +138,8 @@ class Reader:
         origins = [origin for shares in parts for _, some in shares for origin in some]
         span = self.spans[node.id]
         if span is not None and span.axis is not None:  # from every step what belongs there
-            origins = [origin._replace(step=None) for origin in origins]
+            clock = self.clocks.of(span.loop)
+            origins = [o._replace(step=None) if self.clock(o.row) == clock else o for o in origins]
         off = node.op == "detach"
         met = dict.fromkeys(o._replace(weights=(*o.weights, *weights), cut=off or o.cut) for o in origins)
         return ((width_of(node), tuple(met)),) if met else ()
@@ -188,7 +190,7 @@ class Reader:
         for origin in met if len(met) == 1 else dict.fromkeys(met):
             if origin.step is not None and origin.row == key and heads == (origin.step,):
                 continue  # it comes from inside the box, past an op that only moves elements
-            if origin.cut and not self._continues(origin.row, key):
+            if origin.cut and not continues(self.loops, origin.row, key):
                 continue
             arrived = True
             tails = (origin.step,) if origin.step is not None else self._steps(x)
@@ -203,15 +205,6 @@ class Reader:
             if spot is not None and self.made[key].ran[1:] == [spot.step]:
                 self._carry(origin, key, tails, self._signature(node, key, operand))
         return arrived
-
-    def _continues(self, row: Key | int, key: Key) -> bool:
-        """Whether a row is the same cell as another one, maybe in another run.
-
-        The states of all layers come in one tensor.
-        """
-        if isinstance(row, int) or row.kind != key.kind or row.loop < 0 or key.loop < 0:
-            return True
-        return (self.loops[row.loop].place, row.path) == (self.loops[key.loop].place, key.path)
 
     def _signature(self, node: GraphNode, key: Key, operand: int) -> Signature:
         spot = self.spots[node.id]

@@ -17,6 +17,7 @@ from .fused import fused_ops
 from .plot import plot
 
 VANISHING, EXPLODING = 1e-3, 1e3
+ATTENTION = "weights"  # the scope of the weights of an attention, which have a name and are no state
 BARS = 40  # characters of all the longest bars beside each other
 
 
@@ -250,7 +251,7 @@ class _Met(NamedTuple):
 def _lines(flow: mg.inspect.GradientFlow) -> Iterator[FlowLine]:
     groups: dict[tuple[str, str], list[_Met]] = {}
     for node in flow.graph:
-        if node.kind == "op" and node.name is not None and _steps(node):
+        if node.kind == "op" and node.name is not None and _steps(node) and node.places[-1][0] != ATTENTION:
             last = max(i for i, (_, step) in enumerate(node.places) if step is not None) + 1
             met = _Met(_steps(node), mg.inspect.place(node.places[last:]), flow.norms.get(node.id, 0.0))
             groups.setdefault((mg.inspect.place(node.places[:last]), node.name), []).append(met)

@@ -165,3 +165,17 @@ def reaching(graph: Graph, spots: list[Spot | None]) -> list[bool]:
             if isinstance(x, Source) and (there := spots[x.node]) is not None and there.loop == here.loop:
                 reaches[x.node] = reaches[x.node] or there.step != here.step or reaches[node.id]
     return reaches
+
+
+def handed_on(graph: Graph, spots: list[Spot | None]) -> list[bool]:
+    """Whether each node comes to another step of the same loop past no other that has a name: so a state does."""
+    handed = [False] * len(graph)
+    for node in reversed(graph.nodes):
+        here = spots[node.id]
+        if here is None:
+            continue
+        on = handed[node.id] and not node.name
+        for x in node.inputs:
+            if isinstance(x, Source) and (there := spots[x.node]) is not None and there.loop == here.loop:
+                handed[x.node] = handed[x.node] or there.step != here.step or on
+    return handed

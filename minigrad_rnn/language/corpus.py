@@ -59,6 +59,7 @@ class Corpus:
 
     Raises:
         TextError: the text is empty or too short.
+        MinigradError: a share that is not from 0 to below 1.
     """
 
     SHORTEST = 1000  # characters or words: below, neither training nor the held-out figure means anything
@@ -80,6 +81,8 @@ class Corpus:
         if isinstance(held_out, str):
             rest: Sequence[str] = split(held_out, kind)
         else:
+            if not 0 <= held_out < 1:
+                raise mg.MinigradError(f"Corpus: held_out is a share from 0 to below 1, or a text, not {held_out}")
             cut = int(len(train) * (1 - held_out))
             train, rest = train[:cut], train[cut:]
         if vocabulary is None:

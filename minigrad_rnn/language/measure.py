@@ -30,7 +30,10 @@ def cross_entropy(model: LanguageModel, text: Any, streams: int = 16, steps: int
 
     Raises:
         MinigradError: there is nothing to predict: fewer than two numbers.
+        ShapeError: a text is not numbers one behind the other.
     """
+    if streams < 1:
+        raise mg.MinigradError(f"a text is read in 1 stream or more, not in streams={streams}")
     separate = isinstance(text, (list, tuple))
     total, count, state = 0.0, 0, None
     with evaluating(model):
@@ -55,6 +58,8 @@ def _lines(texts: Sequence[Any], streams: int) -> Iterator[Window]:
 
 def _array(text: Any) -> Numbers:
     array: Numbers = (text if isinstance(text, mg.Tensor) else mg.tensor(text)).numpy()
+    if array.ndim != 1:
+        raise mg.ShapeError(f"in a list of texts, a text is numbers (T,), an array or a tensor, not {array.shape}")
     return array
 
 

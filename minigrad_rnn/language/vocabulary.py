@@ -117,7 +117,14 @@ class Vocabulary:
         return numpy.fromiter((self._numbers.get(symbol, 0) for symbol in parts), numpy.int64, len(parts))
 
     def decode(self, numbers: Iterable[int]) -> str:
-        """The text of a sequence of numbers: words with blanks between, the end of a line as a line break."""
+        """The text of a sequence of numbers: words with blanks between, the end of a line as a line break.
+
+        Raises:
+            MinigradError: one that is not of this vocabulary, as of a model with another.
+        """
+        numbers = list(numbers)
+        for wrong in (number for number in numbers if not 0 <= number < len(self)):
+            raise mg.MinigradError(f"{self!r} has numbers 0 to {len(self) - 1}, not {wrong}")
         symbols = [self.symbols[number] for number in numbers]
         if self.kind == "characters":
             return "".join(symbols)

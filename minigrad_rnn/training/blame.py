@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import minigrad as mg
 
@@ -19,17 +19,17 @@ class DivergedError(mg.MinigradError):
         self.epoch, self.step = epoch, step
 
 
-def first_bad_op(compute: Callable[[], mg.Tensor]) -> str:
-    """What :class:`minigrad.inspect.detect_anomaly` says about a loss that is computed once more, and its backward.
+def first_bad_op(losses: Iterable[Callable[[], mg.Tensor]]) -> str:
+    """What :class:`minigrad.inspect.detect_anomaly` says about losses that are computed once more, and backward.
 
     Recurrent layers record every op inside of it, so the report speaks of a step and a gate. An infinity is named
     where one comes first; since it may be meant, as in a mask, the first NaN is named too.
     """
-    first = _report(compute, inf=True)
-    if first is None:
-        return "computed again op by op it is finite: a sum of finite numbers overflowed, or the loss is not repeatable"
-    nan = _report(compute, inf=False)
-    return first if nan in (None, first) else f"{first}\nand the first NaN:\n{nan}"
+    for compute in losses:
+        if first := _report(compute, inf=True):
+            nan = _report(compute, inf=False)
+            return first if nan in (None, first) else f"{first}\nand the first NaN:\n{nan}"
+    return "computed again op by op it is finite: a sum of finite numbers overflowed, or the loss is not repeatable"
 
 
 def _report(compute: Callable[[], mg.Tensor], inf: bool) -> str | None:

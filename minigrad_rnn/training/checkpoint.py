@@ -73,11 +73,15 @@ class RunFolder:
         """Begin the log, or go on behind its first lines.
 
         Raises:
+            FileError: the folder cannot be made.
             MinigradError: there is another run, not the one that was resumed.
         """
         if self.path is None or self.log.path is not None:
             return
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise mg.FileError(f"cannot make the folder {self.path}: {error.strerror or error}") from None
         last = self.path / LAST
         if last.exists() and (resumed is None or resumed.resolve() != last.resolve()):
             raise mg.MinigradError(

@@ -68,12 +68,20 @@ class Log:
             self.lines = len(kept)
 
     def write(self, report: Report) -> None:
-        """Add a line. JSON has no NaN and no infinity: they become ``null``."""
-        if self.path is not None:
-            known = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in report.items()}
+        """Add a line. JSON has no NaN and no infinity: they become ``null``.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        if self.path is None:
+            return
+        known = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in report.items()}
+        try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(known, allow_nan=False) + "\n")
-            self.lines += 1
+        except OSError as error:
+            raise mg.FileError(f"cannot write {self.path}: {error.strerror or error}") from None
+        self.lines += 1
 
 
 def read_log(path: str | Path) -> list[Report]:

@@ -41,6 +41,8 @@ class Monitor:
         """Whether an epoch is better than all before; NaN is worse than any number."""
         value = self.value(figures)
         former = [self.value(record) for record in records if record["best"]]
-        if not former or math.isnan(former[-1]):
+        if not former:
             return True
+        if math.isnan(former[-1]):
+            return not math.isnan(value)
         return value < former[-1] if self.mode == "min" else value > former[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class Outcome(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What a step was like: loss and items of each batch, the norm of the gradients (0 if not asked for), the state."""
+    """What a step was like: loss and items of each batch, the norm of the gradients before clipping, the state."""
 
     seen: list[tuple[float, float]]
     norm: float
@@ -48,11 +49,21 @@ class Stepper:
     options: TrainerOptions
 
     def outcome(self, batch: Any, state: Any) -> Outcome:
-        """The loss function's answer, in one form."""
-        if self.options.carry:
-            return Outcome(*self.loss(self.model, batch, state))
-        result = self.loss(self.model, batch)
-        return Outcome(*result) if isinstance(result, tuple) else Outcome(result)
+        """The loss function's answer, in one form.
+
+        Raises:
+            MinigradError: it answered something else.
+        """
+        carry = self.options.carry
+        result = self.loss(self.model, batch, *([state] if carry else []))
+        parts = result if isinstance(result, tuple) else (result,)
+        if len(parts) not in ((3,) if carry else (1, 2)) or not isinstance(parts[0], mg.Tensor):
+            told = "with carry=True (loss, count, state)" if carry else "the loss, or (loss, count)"
+            raise mg.MinigradError(
+                f"Trainer: the loss function returns {told}, the loss a tensor; this one returned {result!r:.60}"
+            )
+        outcome = Outcome(*parts)
+        return outcome._replace(items=outcome.items.item()) if hasattr(outcome.items, "item") else outcome
 
     def step(self, batches: list[Any], state: Any) -> Step:
         """A step from the gradients of one batch or several, as if these were one.
@@ -61,13 +72,13 @@ class Stepper:
             NotFiniteError: nothing was changed but the gradients.
         """
         self.optimizer.zero_grad()
-        seen, alone = [], len(batches) == 1
+        seen, begun, alone = [], [], len(batches) == 1
         for batch in batches:
-            before, carried = mg.get_rng_state(), state
-            outcome = self.outcome(batch, carried)
+            begun.append((batch, state, mg.get_rng_state()))
+            outcome = self.outcome(batch, state)
             value = outcome.loss.item() if outcome.items else 0.0
             if not math.isfinite(value):
-                self._blame(f"the loss is {value}", batch, carried, before)
+                self._blame(f"the loss is {value}", begun[-1:])
             if outcome.items:  # the mean over nothing is NaN, with no gradient
                 (outcome.loss if alone else outcome.loss * outcome.items).backward()
             state = detach_state(outcome.state)
@@ -77,7 +88,7 @@ class Stepper:
             self._scale_gradients(1 / total)
         norm = self._clip()
         if not math.isfinite(norm):
-            self._blame(f"the norm of the gradients is {norm}", batch, carried, before)
+            self._blame(f"the norm of the gradients is {norm}", begun)
         if total:
             self.optimizer.step()
         return Step(seen, norm, state)
@@ -88,14 +99,16 @@ class Stepper:
                 p.grad = p.grad * factor
 
     def _clip(self) -> float:
-        if self.options.clip_norm is None:
-            return 0.0
-        return float(mg.optim.clip_grad_norm_(self._parameters(), self.options.clip_norm).item())
+        limit = math.inf if self.options.clip_norm is None else self.options.clip_norm
+        return float(mg.optim.clip_grad_norm_(self._parameters(), limit).item())
 
     def _parameters(self) -> list[mg.Tensor]:
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
-    def _blame(self, what: str, batch: Any, state: Any, before: Any) -> NoReturn:
-        """Compute it again with the same random numbers, and look at every op."""
+    def _blame(self, what: str, begun: list[tuple[Any, Any, Any]]) -> NoReturn:
+        """Compute batches again, with the state and the random numbers that each began with, and look at every op."""
+        raise NotFiniteError(what, first_bad_op([functools.partial(self._again, *batch) for batch in begun]))
+
+    def _again(self, batch: Any, state: Any, before: Any) -> mg.Tensor:
         mg.set_rng_state(before)
-        raise NotFiniteError(what, first_bad_op(lambda: self.outcome(batch, state).loss))
+        return self.outcome(batch, state).loss

@@ -178,9 +178,9 @@ def test_files_that_cannot_be_read_are_told_and_nothing_is_written(name, data, t
 
 
 def test_what_to_do_must_be_said_once(data, tmp_path, capsys):
-    assert failed(capsys, "tag", "--data", data["tag"]).endswith("not none of them")
+    assert failed(capsys, "tag", "--data", data["tag"]).endswith("none of them was given")
     assert failed(capsys, "tag", "--out", tmp_path / "a", "--model", tmp_path / "b").endswith(
-        "not --out and --model together"
+        "--out and --model were given together"
     )
 
 

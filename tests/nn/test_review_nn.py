@@ -26,3 +26,9 @@ def test_an_attention_mask_of_another_shape_is_refused_and_not_spread_over_the_h
     layer, x = nn.MultiheadAttention(4, 2), mg.ones(3, 2, 4)
     with pytest.raises(mg.ShapeError, match=r"attn_mask is \(L, S\) = \(3, 3\) or \(N h, L, S\) = \(4, 3, 3\), not"):
         layer(x, x, x, attn_mask=np.zeros(shape, bool))
+
+
+def test_a_mask_that_would_make_more_scores_than_there_are_is_refused():
+    q, k = mg.ones(3, 4), mg.ones(2, 4)
+    with pytest.raises(mg.ShapeError, match=r"mask \(5, 3, 2\) does not broadcast to the scores \(3, 2\)"):
+        nn.functional.scaled_dot_product_attention(q, k, k, np.ones((5, 3, 2), bool))
