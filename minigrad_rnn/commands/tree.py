@@ -56,6 +56,10 @@ def add(commands: Any) -> None:
     command.set_defaults(run=lambda options: run("train-tree", Trees, DEFAULTS, options))
 
 
+MOST_CHILDREN = 10  # that have weights of their own
+ANY_NUMBER = ("childsum", "gru")
+
+
 class OnTrees(nn.Module):
     """Logits of the labels of all nodes."""
 
@@ -102,6 +106,11 @@ class Trees(Task):
         arity = max(1, *(len(node.children) for node in nodes))
         if len(labels) < 2:
             raise mg.MinigradError(f"train-tree: these trees have {len(labels)} labels: nothing to tell apart")
+        if arity > MOST_CHILDREN and options["cell"] not in ANY_NUMBER:
+            raise mg.MinigradError(
+                f"train-tree: a node has {arity:,} children, and {options['cell']!r} would have weights for each\n"
+                f"  hint: --cell {' or '.join(ANY_NUMBER)} takes any number"
+            )
         return cls({"symbols": words, "labels": labels, "arity": arity, **network_options(options)})
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -151,11 +160,11 @@ class Trees(Task):
 
     def answers(self, model: OnTrees, texts: Sequence[str]) -> Iterator[str]:
         """The label of the root, its probability, and the tree, with tabs between."""
-        trees = [parse_tree(text, labels=False, source="the tree") for text in texts]
-        batch = self.batch(trees)
-        probabilities = model(batch.trees, batch.words).softmax(-1).numpy()[batch.trees.roots]
-        for text, row in zip(texts, probabilities, strict=True):
-            yield f"{self.labels[row.argmax()]}\t{row.max():.3f}\t{text}"
+        batch = self.batch([parse_tree(text, labels=False, source="the tree") for text in texts if text.strip()])
+        probabilities = iter(model(batch.trees, batch.words).softmax(-1).numpy()[batch.trees.roots])
+        for text in texts:
+            row = next(probabilities) if text.strip() else None
+            yield "" if row is None else f"{self.labels[row.argmax()]}\t{row.max():.3f}\t{text}"
 
 
 def _rooted(line: str, place: str) -> Tree:

@@ -73,7 +73,10 @@ class LanguageModel(nn.Module):
         self.config = {"vocabulary_size": vocabulary_size, "embedding_dim": embedding_dim, "hidden_size": hidden_size,
                        "num_layers": num_layers, "layer": layer, "tied": tied, "dropout": dropout, "cutoffs": cutoffs,
                        **options}  # fmt: skip
-        before, between, after = dropout if isinstance(dropout, Sequence) else (dropout,) * 3
+        rates = tuple(dropout) if isinstance(dropout, Sequence) else (dropout,) * 3
+        if len(rates) != 3:
+            raise mg.MinigradError(f"LanguageModel: dropout is one number, or three, not {dropout!r}")
+        before, between, after = rates
         self.embedding = nn.Embedding(vocabulary_size, embedding_dim)
         options = {"dropout": between, **options} if between and num_layers > 1 else options
         self.kind, made = _layer(layer, (embedding_dim, hidden_size, num_layers), options)

@@ -272,3 +272,22 @@ def test_networks_over_trees_are_drawn_by_their_modules(data, tmp_path, capsys):
     assert "first child" in out.read_text(encoding="utf-8")
     assert "no time step is recorded" in failed(capsys, "draw", folder, "--view", "folded", "--out", out)
     assert "--hidden is for the built-in models" in failed(capsys, "draw", folder, "--hidden", 3)
+
+
+def test_nodes_of_many_children_want_a_network_that_sums_them(tmp_path, capsys):
+    path = tmp_path / "trees.tsv"
+    path.write_text(f"yes\t({'a ' * 20})\nno\t({'b ' * 20})\n" * 10)
+    told = failed(capsys, "train-tree", "--data", path, "--out", tmp_path / "run", *SMALL)
+    assert "a node has 20 children" in told
+    assert "--cell childsum or gru takes any number" in told
+    assert run("train-tree", "--data", path, "--out", tmp_path / "run", "--cell", "gru", "--epochs", 1, *SMALL) == 0
+
+
+def test_blank_lines_of_trees_stay_blank(data, tmp_path, capsys, monkeypatch):
+    folder = trained("train-tree", data, tmp_path / "run")
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "stdin", iter(["\n", "(1 + 2)\n"]))
+    assert run("train-tree", "--model", folder) == 0
+    blank, answer = capsys.readouterr().out.splitlines()
+    assert blank == ""
+    assert answer.endswith("(1 + 2)")

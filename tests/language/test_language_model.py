@@ -290,3 +290,8 @@ def test_the_loss_of_lines_side_by_side_is_that_of_each():
     each = [model.loss(*line_window([line], start=1, end=2))[:2] for line in lines]
     assert count == 6 + 1 + 3 + 3
     assert loss.item() * count == pytest.approx(sum(one.item() * n for one, n in each), rel=1e-12)
+
+
+def test_dropout_is_one_number_or_three():
+    with pytest.raises(mg.MinigradError, match=r"dropout is one number, or three, not \(0.1, 0.2\)"):
+        LanguageModel(7, 4, 4, dropout=(0.1, 0.2))
