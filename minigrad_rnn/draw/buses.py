@@ -72,8 +72,6 @@ class Buses:
         bus, tail, head = self._bus(together), self.rows[link.tail], self.rows[link.head]
         starts = list(self._stops(tail, {a for a, _ in link.pairs if a is not None}, bus))
         ends = list(self._stops(head, {b for _, b in link.pairs if b is not None}, bus, into=True))
-        if not starts or not ends:
-            return
         steps = len({a for a, _ in link.pairs})
         tip = "\n".join(filter(None, [tip, f"all {steps} steps" if steps > 1 else f"step {starts[0].step}"]))
         turn = 1 if ends[0].path[0].x >= bus.between else -1

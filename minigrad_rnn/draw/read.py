@@ -138,8 +138,7 @@ class Reader:
         origins = [origin for shares in parts for _, some in shares for origin in some]
         span = self.spans[node.id]
         if span is not None and span.axis is not None:  # from every step what belongs there
-            clock = self.clocks.of(span.loop)
-            origins = [o._replace(step=None) if self.clock(o.row) == clock else o for o in origins]
+            origins = [o._replace(step=None) if self.clock(o.row) == self.clocks.of(span.loop) else o for o in origins]
         off = node.op == "detach"
         met = dict.fromkeys(o._replace(weights=(*o.weights, *weights), cut=off or o.cut) for o in origins)
         return ((width_of(node), tuple(met)),) if met else ()

@@ -68,11 +68,11 @@ class _Depths:
         """The key with its depth, for what is no cell."""
         spots, number = self.spots, node.id
         spot = spots[number]
-        if spot is not None and key is not None:
+        if spot is not None:
             self._deepen(node, spot.loop)
-            if key.kind == "state":
-                self.known[number] = _CELL
-                return key
+        if spot is not None and key is not None and key.kind == "state":
+            self.known[number] = _CELL
+            return key
         below = [found for x in node.inputs if isinstance(x, Source) and (found := self._below(x.node, spot))]
         depth = max([d + (key is not None and other != key) for other, d in below], default=0)
         if below or key is not None:

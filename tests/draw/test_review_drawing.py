@@ -15,6 +15,7 @@ from minigrad import nn
 from minigrad.draw import Drawing, compare, render
 from minigrad.draw.diagram import Diagram
 from minigrad.draw.style import GRADIENT, INK, MUTED, PALETTE
+from minigrad_rnn.draw.assemble import read
 
 
 def loss():
@@ -324,3 +325,26 @@ def test_texts_in_boxes_have_the_contrast_that_accessible_pages_need():
     for fill, _ in PALETTE.values():
         for ink in (INK, MUTED, GRADIENT):
             assert (light(fill) + 0.05) / (light(ink) + 0.05) > 4, (fill, ink)
+
+
+def test_a_function_whose_arguments_nobody_knows_is_called():
+    with pytest.raises(mg.GraphError, match="takes a tensor or a list of tensors, not int"):
+        mg.draw(int)  # written in C, without a signature
+
+
+@pytest.mark.parametrize("kind", [mr.RNN, mr.GRU, mr.LSTM])
+@pytest.mark.parametrize("layers", [2, 3])
+def test_no_row_of_a_stacked_network_in_two_directions_is_before_and_behind_another(kind, layers):
+    network = read(mg.graph(unrolled_output(kind(3, 4, layers, bidirectional=True))))
+    assert [row.kind for row in network.rows if row.kind != "start"] == [
+        "input", *["state", "state", "op"] * (layers - 1), "state", "state", "output",
+    ]  # fmt: skip
+    places = {row.id: i for i, row in enumerate(network.rows)}
+    starts = {row.id for row in network.rows if row.kind == "start"}
+    links = [link for link in network.links if link.tail != link.head and link.tail not in starts]
+    assert all(places[link.tail] < places[link.head] for link in links)
+
+
+def unrolled_output(layer):
+    with mr.unrolled():
+        return layer(mg.ones(3, 1, 3))[0]

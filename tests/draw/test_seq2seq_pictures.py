@@ -61,6 +61,7 @@ CASES = {
     "luong_rnn": {"kind": mr.RNN, "attention": "dot"},
     "luong_bidirectional": {"attention": "dot", "bidirectional": True},
     "luong_two_layers": {"attention": "dot", "bidirectional": True, "num_layers": 2},
+    "luong_two_gru_layers": {"kind": mr.GRU, "attention": "dot", "bidirectional": True, "num_layers": 2},
     "luong_padded": {"attention": "dot", "bidirectional": True, "lengths": [3, 2]},
     "luong_linear": {"attention": "dot", "bidirectional": True, "bridge": "linear", "size": 6},
     "luong_zeros": {"attention": "dot", "bridge": "zeros", "size": 6},
@@ -109,7 +110,7 @@ def test_each_direction_hands_over_its_own_last_state(case):
         assert {(link.part, link.pairs) for link in handed} == {("h", ((last, 0),)), ("c", ((last, 0),))}
 
 
-@pytest.mark.parametrize("case", ["plain_two_layers", "luong_two_layers", "bahdanau_two_layers"])
+@pytest.mark.parametrize("case", [case for case in CASES if "two_" in case])
 def test_each_layer_hands_over_to_its_own(case):
     net = network(case)
     for above, below in itertools.product((0, 1), repeat=2):
@@ -126,6 +127,25 @@ def test_first_states_in_one_tensor_are_first_states():
     starts = {row.place: set(row.parts) for row in net.rows if row.kind == "start"}
     assert starts == {"lstm.layer0": {"h", "c"}, "lstm.layer1": {"h", "c"}}
     assert [row.steps for row in net.rows if row.kind == "input"] == [(0, 1, 2, 3)]
+
+
+@pytest.mark.parametrize("state", [lambda h: h[1], lambda h: h[-1], lambda h: h.clone()[1], lambda h: h.unbind()[1]])
+def test_one_layer_of_a_last_state_is_that_layer(state):
+    rnn, head = mr.GRU(3, 4, 2), nn.Linear(4, 2)
+    with mr.unrolled():
+        net = read(mg.graph(head(state(rnn(mg.ones(3, 1, 3))[1]))))
+    (above,) = [row.id for row in net.rows if row.kind == "output"]
+    tails = [(net.row(link.tail).place, link.pairs[0][0]) for link in net.links if link.head == above]
+    assert tails == [("gru.layer1", 2)]
+
+
+def test_a_detached_state_of_several_layers_is_cut_layer_by_layer():
+    rnn = mr.GRU(3, 4, 2)
+    with mr.unrolled():
+        first, state = rnn(mg.ones(3, 1, 3))
+        net = read(mg.graph([first, rnn(mg.ones(2, 1, 3), state.detach())[0]]))
+    cut = {(net.row(link.tail).place, net.row(link.head).place, link.pairs) for link in net.links if link.cuts}
+    assert cut == {(f"gru.layer{n}", f"gru.layer{n} (call 2)", ((2, 0),)) for n in (0, 1)}
 
 
 @pytest.mark.parametrize("case", ["luong", "luong_padded", "luong_one_step", "bahdanau", "bahdanau_padded"])
