@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import GraphError
 from ..graph import Graph, GraphNode
 from ..inspect.place import place
-from .options import cannot_take
+from .options import as_number, cannot_take
 
 
 def numbers_of(data: Graph, function: Callable[[GraphNode], Any]) -> dict[int, float]:
@@ -43,11 +42,5 @@ def looked_up(data: Graph, numbers: Mapping[Any, Any]) -> dict[int, float]:
 
 def _plain(values: Mapping[int, Any]) -> dict[int, float]:
     """What was given as floats, without what is ``None``."""
-    return {number: _number(value) for number, value in values.items() if value is not None}
-
-
-def _number(value: Any) -> float:
-    if hasattr(value, "__float__"):
-        with contextlib.suppress(TypeError, ValueError, OverflowError):
-            return float(value)
-    raise GraphError(f"draw: color_by gives a number or None for each node, not {type(value).__name__} {value!r:.40}")
+    expected = "draw: color_by gives a number or None for each node, not"
+    return {number: as_number(value, expected) for number, value in values.items() if value is not None}

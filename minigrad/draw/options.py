@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
 from collections.abc import Callable
@@ -36,6 +37,28 @@ def is_count(value: Any, least: int = 1) -> bool:
     (True, False, False, False)
     """
     return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
+
+
+def check_count(who: str, name: str, value: Any, told: str, least: int = 1) -> None:
+    """A whole number that has no "unless" about it.
+
+    Raises:
+        GraphError: it is something else; the message says what it is for.
+    """
+    if not is_count(value, least):
+        raise GraphError(f"{who}: {name} is {told}, from {least}, not {value!r}")
+
+
+def as_number(value: Any, expected: str) -> float:
+    """A float of whatever can be one.
+
+    Raises:
+        GraphError: it cannot; the message begins with what was expected.
+    """
+    if hasattr(value, "__float__"):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            return float(value)
+    raise GraphError(f"{expected} {type(value).__name__} {value!r:.40}")
 
 
 def check_timeout(timeout: Any) -> None:

@@ -9,11 +9,16 @@ import numpy
 
 import minigrad as mg
 from minigrad.draw import Drawing
+from minigrad.draw.options import check_count, check_timeout
 
 from ..inspect import AttentionTrace, attention_trace
+from .asked import is_program, on_host
 from .attention_matrix import matrix_sheet
 from .attention_step import step_sheet
-from .attention_words import words_of
+from .attention_words import listed, words_of
+
+RUN = "draw.attention(lambda: model(source, target)) runs it and draws where it looks"
+ROUNDING = 1e-3  # how far from 0 to 1 a share may be
 
 
 def attention(
@@ -41,25 +46,29 @@ def attention(
         timeout: seconds that the program ``dot`` may take.
 
     Raises:
-        GraphError: something else than weights, a step or a row that is not there, or too much to draw.
+        GraphError: something else than weights from 0 to 1, a step or a row that is not there, or too much to draw.
 
     >>> import minigrad_rnn as mr
     >>> mr.draw.attention([[0.9, 0.1], [0.2, 0.8]], source=["le", "chat"], target=["the", "cat"])
     <drawing: 55 shapes, 0 lines, 512 × 112 points>
     """
-    weights = _weights(y, row)
-    weights = _real(weights, len(source))
+    check_count("draw.attention", "row", row, "the number of a sequence in the batch", least=0)
+    if step is not None:
+        check_count("draw.attention", "step", step, "the number of a step of the decoder, or None for all", least=0)
+    check_timeout(timeout)
+    source, target = listed("source", source), listed("target", target)
+    weights = _real(_shares(_weights(y, row)), len(source))
     words = words_of(weights, source, target)
     if step is None:
         return Drawing(matrix_sheet(weights, words), timeout)
-    if not 0 <= step < len(weights):
+    if step >= len(weights):
         raise mg.GraphError(f"draw.attention: step={step} is not there: the decoder made {len(weights)} steps, from 0")
     return Drawing(step_sheet(weights, words, step, bidirectional), timeout)
 
 
 def _weights(y: Any, row: int) -> Any:
     """The weights ``(T, S)`` of one sequence."""
-    if callable(y) and not isinstance(y, mg.Tensor):
+    if is_program(y, RUN):
         y = attention_trace(y)
     if isinstance(y, AttentionTrace):
         y = y.weights
@@ -67,19 +76,42 @@ def _weights(y: Any, row: int) -> Any:
         if y.attention is None:
             raise mg.GraphError("draw.attention: this hypothesis has no weights\n  hint: decode with attention=True")
         y = y.attention
-    weights = y.detach().numpy() if isinstance(y, mg.Tensor) else numpy.asarray(y)
-    if weights.dtype.kind != "f" or weights.ndim not in (2, 3):
-        raise mg.GraphError(
-            f"draw.attention: weights (steps, source) or (steps, batch, source) are expected, not {weights.dtype}"
-            f" {weights.shape}"
-        )
+    weights = _array(y)
     if weights.ndim == 3:
-        if not 0 <= row < weights.shape[1]:
+        if row >= weights.shape[1]:
             raise mg.GraphError(f"draw.attention: row={row} is not there: the batch has {weights.shape[1]} sequences")
         weights = weights[:, row]
     if not weights.size:
         raise mg.GraphError(f"draw.attention: there is nothing to draw in weights of shape {weights.shape}")
     return weights
+
+
+def _array(y: Any) -> Any:
+    """Whatever is an array of numbers; a list may hold a tensor for each step."""
+    expected = "draw.attention: weights (steps, source) or (steps, batch, source) are expected, not"
+    try:
+        weights = numpy.asarray([on_host(line) for line in y] if isinstance(y, (list, tuple)) else on_host(y))
+    except (TypeError, ValueError):
+        raise mg.GraphError(f"{expected} lines that do not fit together, {y!r:.60}") from None
+    if weights.dtype.kind not in "fbiu" or weights.ndim not in (2, 3):
+        raise mg.GraphError(f"{expected} {type(y).__name__}, {weights.dtype} {weights.shape}")
+    return weights
+
+
+def _shares(weights: Any) -> Any:
+    """The weights as numbers from 0 to 1; where the padding has none, they are NaN.
+
+    Raises:
+        GraphError: some are no shares; or they are whole numbers, but not 0 and 1 alone.
+    """
+    known = weights[~numpy.isnan(weights)]
+    low, high = (known.min(), known.max()) if known.size else (0, 0)
+    if low < -ROUNDING or high > 1 + ROUNDING:
+        raise mg.GraphError(
+            f"draw.attention: the weights of an attention are from 0 to 1, and these from {low:.4g} to {high:.4g}\n"
+            "  hint: softmax(scores, -1) makes weights of scores; minigrad_rnn.draw knows no other numbers in a matrix"
+        )
+    return weights.clip(0, 1).astype(float)
 
 
 def _real(weights: Any, named: int) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy
 
 import minigrad as mg
-from minigrad.draw.colours import Scale
+from minigrad.draw.colours import Scale, Shade
 from minigrad.draw.sheet import Point, Shape, Sheet, text_width
 from minigrad.draw.style import OUTSIDE
 
@@ -17,6 +18,7 @@ from .shades import scale
 
 MOST = 3000  # cells of a matrix
 WEIGHTS = Scale("attention weight α", "amount")
+NOTHING = Shade("", OUTSIDE, "")  # of a step that looked nowhere
 
 
 def matrix_sheet(weights: Any, words: Words) -> Sheet:
@@ -31,15 +33,17 @@ def matrix_sheet(weights: Any, words: Words) -> Sheet:
             f" {MOST:,}\n  hint: weights[:50, :50] is a piece of them; inspect.attention_trace has the numbers"
         )
     few = weights.size <= 200
-    side = max(34.0, *(text_width(word, 11) + 8 for word in words.source)) if few else 16.0
+    widths = [max(34.0, text_width(word, 11) + 8) if few else 16.0 for word in words.source]
     height = 24.0 if few else 16.0
-    return Sheet(tuple(_matrix_shapes(weights, words, side, height, few)), ())
+    return Sheet(tuple(_matrix_shapes(weights, words, widths, height, few)), ())
 
 
-def _matrix_shapes(weights: Any, words: Words, side: float, height: float, few: bool) -> Iterator[Shape]:
+def _matrix_shapes(weights: Any, words: Words, widths: list[float], height: float, few: bool) -> Iterator[Shape]:
     size = 11 if few else 9
+    edges = itertools.accumulate(widths, initial=0.0)
+    middles = [edge + width / 2 for edge, width in zip(edges, widths, strict=False)]
     for s, word in enumerate(words.source):
-        at = Point((s + 0.5) * side, height)
+        at = Point(middles[s], height)
         if few or (not words.named and (s + 1) % 5 == 0):  # of numbers every fifth
             yield label(f"source{s}", at, word, size)
         elif words.named and word:  # too narrow to lie: letters one below the other
@@ -52,10 +56,11 @@ def _matrix_shapes(weights: Any, words: Words, side: float, height: float, few: 
             align="r",
         )  # fmt: skip
         for s, weight in enumerate(line):
-            shade = WEIGHTS.shade(float(weight))
-            told = (f"{weight:.2f}".replace("0.", ".", 1),) if few and numpy.isfinite(weight) else ()
+            empty = numpy.isnan(weight)
+            shade = NOTHING if empty else WEIGHTS.shade(float(weight))
+            told = (f"{weight:.2f}".replace("0.", ".", 1),) if few and not empty else ()
             yield Shape(
-                f"a{t}_{s}", Point((s + 0.5) * side, y), side - 1.5, height - 1.5, told, shade.fill, shade.fill,
+                f"a{t}_{s}", Point(middles[s], y), widths[s] - 1.5, height - 1.5, told, shade.fill, shade.fill,
                 "square", border=0, size=10, colour=shade.text, tooltip=tip_of(words, t, s, weight),
             )  # fmt: skip
     yield from scale(Point(0.0, -len(weights) * height - 12), WEIGHTS)

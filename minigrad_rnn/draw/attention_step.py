@@ -83,7 +83,9 @@ class _Step:
         yield Shape("told", Point(left + width / 2, 3.8 * ROW + 26), width, 16, (told,), colour=OUTSIDE, align="l")
         ground = 2.9 * ROW
         for s, (x, weight) in enumerate(zip(self.source, self.weights.tolist(), strict=True)):
-            height = max(1.0, BAR * min(weight, 1.0)) if math.isfinite(weight) else 1.0
+            if math.isnan(weight):
+                continue
+            height = max(1.0, BAR * weight)
             tip = tip_of(self.words, self.step, s, weight)
             at = Point(x, ground + height / 2)
             yield Shape(f"bar{s}", at, 22, height, (), ATTENTION, ATTENTION, "square", border=0, tooltip=tip)
@@ -104,7 +106,7 @@ class _Step:
             yield Line(f"c{t}", f"w{t}", stroke=Stroke(OUTSIDE))
         for s, weight in sorted(enumerate(self.weights.tolist()), key=lambda pair: pair[1]):
             if weight > 0.004:
-                stroke = Stroke(f"{ATTENTION}{round(70 + 185 * min(weight, 1.0)):02X}", 0.7 + 6.5 * min(weight, 1.0))
+                stroke = Stroke(f"{ATTENTION}{round(70 + 185 * weight):02X}", 0.7 + 6.5 * weight)
                 # to the lower edge, so that it passes below the others
                 path = (Point(self.source[s], ROW + 13), Point(self.target[self.step] - 5, 2.9 * ROW - 14))
                 tip = tip_of(self.words, self.step, s, weight)

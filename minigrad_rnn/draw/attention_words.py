@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import minigrad as mg
@@ -10,6 +10,7 @@ from minigrad.draw.ops import cut
 from minigrad.draw.sheet import Point, Shape, text_width
 from minigrad.draw.style import OUTSIDE
 
+from .asked import on_host
 from .looks import SUBSCRIPTS
 
 
@@ -29,15 +30,27 @@ class Words(NamedTuple):
     named: bool
 
 
+def listed(name: str, words: Any) -> tuple[Any, ...]:
+    """Words that stand in an order.
+
+    Raises:
+        GraphError: they do not, or it is one word where a list is meant.
+    """
+    found = on_host(words)
+    if isinstance(found, (str, bytes, Mapping, Set)) or getattr(found, "ndim", 1) != 1 or not hasattr(found, "__len__"):
+        raise mg.GraphError(f"draw.attention: {name} is a list of words, not {words!r}")
+    return tuple(found)
+
+
 def words_of(weights: Any, source: Sequence[str], target: Sequence[str]) -> Words:
     """The words that were given, as far as there are weights for them, or numbers.
 
     Raises:
-        GraphError: more words than weights, or one word where a list is meant.
+        GraphError: more words than weights.
     """
     steps, length = weights.shape
     for name, words, count in (("source", source, length), ("target", target, steps)):
-        if isinstance(words, str) or len(words) > count:
+        if len(words) > count:
             raise mg.GraphError(f"draw.attention: {name} is a list of at most {count} words, not {words!r}")
     read = tuple(cut(str(word)) for word in source) or tuple(f"x{lowered(s + 1)}" for s in range(length))
     read += ("",) * (length - len(read))  # padding

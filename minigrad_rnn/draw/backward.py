@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import minigrad as mg
 from minigrad.draw.backward import backward_pass
+from minigrad.draw.options import check_timeout
 from minigrad.draw.sheet import Sheet
 from minigrad.draw.stepping import Stepped
 
-from .drawing import computed, graph_of, network_of, relative
+from .asked import check_steps, computed
+from .drawing import graph_of, network_of, relative
 from .looks import Looks
 from .names import box_id
 from .network import Network
 from .unrolled import unrolled
+
+RUN = "draw.backward(lambda: loss(model(x), target)) runs it, and back from the loss"
 
 
 def backward(y: Any, *, steps: int = 12, timeout: float = 20.0) -> Stepped:
@@ -40,9 +43,9 @@ def backward(y: Any, *, steps: int = 12, timeout: float = 20.0) -> Stepped:
     >>> mr.draw.backward(lambda: rnn(mg.ones(3, 1, 3))[0][-1].sum())
     <drawing: 65 shapes, 9 lines, 619 × 254 points, 4 steps>
     """
-    if steps < 1:
-        raise mg.GraphError(f"draw.backward: steps is how many steps to draw in full, from 1, not {steps}")
-    run = backward_pass(computed(y))
+    check_steps("draw.backward", steps)
+    check_timeout(timeout)
+    run = backward_pass(computed(y, RUN))
     network = network_of(graph_of(run.graph))
     norms = {visit.node: abs(visit.gradient) for visit in run.visits}
     values = {row.id: relative(row, norms) for row in network.rows if row.kind == "state"}

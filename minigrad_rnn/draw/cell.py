@@ -11,6 +11,7 @@ from minigrad.draw.ops import cut, title
 from minigrad.draw.sheet import Sheet
 from minigrad.graph import Graph, GraphNode, Source
 
+from .asked import timeless
 from .network import short_names
 from .read import Reader
 from .textbook import textbook
@@ -67,10 +68,12 @@ def read_cell(graph: Graph, layer: str | None = None) -> Cell:
     """What a cell computes in its second step: in the first the state may be a constant, and so leave ops out."""
     reader = Reader(graph)
     states = [key for key in reader.made if key.kind == "state"]
+    if not states:
+        raise timeless()
     names = {key: ".".join((*reader.loops[key.loop].place, *key.path)) for key in states}
     chosen = [key for key in states if layer is None or names[key].endswith(layer)]
     if not chosen:
-        known = ", ".join(repr(name) for name in names.values()) or "none"
+        known = ", ".join(map(repr, names.values()))
         raise mg.GraphError(f"draw: no layer {layer!r} has time steps in this graph; there are {known}")
     return _Inside(reader, chosen[0], names[chosen[0]]).cell()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import minigrad as mg
@@ -10,13 +11,14 @@ from minigrad.draw import Drawing
 from minigrad.draw.colours import fitting
 from minigrad.draw.diagram import Diagram
 from minigrad.draw.measure import measure
+from minigrad.draw.options import check_timeout, is_count
 from minigrad.draw.sheet import Point, Sheet
 from minigrad.graph import Graph, uncollected
 
 from ..cells.ends import NotRecordedError, recording_ends
 from ..inspect import StepFlow, gradient_flow
 from ..inspect.fused import fused_ops
-from ..layers.path import unrolled as recording
+from .asked import check_steps, computed, is_program, timeless
 from .assemble import read
 from .cell import cell_picture
 from .flow import flow_sheet
@@ -85,13 +87,11 @@ def draw(
     >>> mr.draw(lambda: rnn(mg.ones(5, 1, 3))[0].sum(), view="folded")
     <drawing: 9 shapes, 5 lines, 478 × 136 points>
     """
-    if view not in VIEWS:
-        raise mg.GraphError(f"draw: view is one of {', '.join(map(repr, VIEWS))}, not {view!r}")
+    _check(view, steps, layer, max_shapes)
     if color_by is not None and view != "unrolled":
         raise mg.GraphError(f'draw: color_by is for the view "unrolled", not for {view!r}')
     rail = on_rails(weights, color_by, view)
-    if steps < 1:
-        raise mg.GraphError(f"draw: steps is how many steps to draw in full, from 1, not {steps}")
+    check_timeout(timeout)
     with uncollected():
         if view == "flow":
             sheet: Sheet | Diagram = flow_sheet(_flows(y), steps)
@@ -111,14 +111,18 @@ def draw(
     return Drawing(sheet, timeout)
 
 
+def _check(view: Any, steps: Any, layer: Any, max_shapes: Any) -> None:
+    if not isinstance(view, str) or view not in VIEWS:
+        raise mg.GraphError(f"draw: view is one of {', '.join(map(repr, VIEWS))}, not {view!r}")
+    check_steps("draw", steps)
+    if layer is not None and not isinstance(layer, str):
+        raise mg.GraphError(f'draw: layer is the place of a layer or its end, such as "layer1", not {layer!r}')
+    if max_shapes is not None and not is_count(max_shapes):
+        raise mg.GraphError(f"draw: max_shapes is how many shapes are readable, from 1, or None; not {max_shapes!r}")
+
+
 def graph_of(y: Any) -> Graph:
     """The graph of what :func:`draw` was given, with every step of its layers."""
-    if isinstance(y, mg.nn.Module):
-        raise mg.GraphError(
-            f"draw: a {type(y).__name__} has computed nothing yet\n"
-            "  hint: draw(lambda: model(x)) runs it on an input and draws what it does; minigrad.draw(model, x)"
-            " draws its modules"
-        )
     graph = y if isinstance(y, Graph) else mg.graph(computed(y))
     fused = _fused(graph)
     if fused:
@@ -138,28 +142,12 @@ def network_of(graph: Graph) -> Network:
     """
     network = read(graph)
     if not any(row.kind == "state" for row in network.rows):
-        raise mg.GraphError(
-            "draw: no time step is recorded in this graph\n"
-            "  hint: in a loop of your own, run each step in mg.scope(step=t); for networks without time there is"
-            " minigrad.draw"
-        )
+        raise timeless()
     return network
-
-
-def computed(y: Any) -> Any:
-    """What a function computes where every op is recorded; anything else as it is."""
-    if not callable(y) or isinstance(y, (mg.Tensor, Graph)):
-        return y
-    with recording():
-        made = y()
-    # a layer's output comes with its last state, which belongs to the same network
-    return made[0] if isinstance(made, tuple) and made and isinstance(made[0], mg.Tensor) else made
 
 
 def _ends(y: Any, steps: int) -> Any:
     """What a function computes, with no more steps of long sequences recorded than are drawn."""
-    if isinstance(y, mg.nn.Module):
-        return y
     try:
         with recording_ends(max(steps // 2 + 1, FIRST + 1)):
             return computed(y)
@@ -178,7 +166,18 @@ def _fused(graph: Graph) -> list[str]:
 def _flows(y: Any) -> dict[str, StepFlow]:
     """Gradient flows by title."""
     flows = y if isinstance(y, Mapping) else {"": y}
-    return {str(title): flow if isinstance(flow, StepFlow) else gradient_flow(flow) for title, flow in flows.items()}
+    if not flows:
+        raise mg.GraphError(
+            "draw: there is no flow to draw in an empty dictionary\n"
+            '  hint: {"LSTM": lambda: loss(lstm(x)), "RNN": lambda: loss(rnn(x))} compares two'
+        )
+    return {str(title): _flow(flow) for title, flow in flows.items()}
+
+
+def _flow(y: Any) -> StepFlow:
+    if isinstance(y, StepFlow):
+        return y
+    return gradient_flow(partial(computed, y) if is_program(y) else y)
 
 
 def _coloured(y: Any, color_by: Any, steps: int, rail: bool) -> Sheet:
@@ -186,7 +185,7 @@ def _coloured(y: Any, color_by: Any, steps: int, rail: bool) -> Sheet:
     if isinstance(color_by, str) and color_by == "terms":
         return _in_terms(y, steps)
     if isinstance(color_by, str) and color_by != "gradient":
-        numbers = measure((lambda: computed(y)) if callable(y) else y, color_by)
+        numbers = measure(partial(computed, y) if is_program(y) else y, color_by)
         network = network_of(graph_of(numbers.graph))
         values, colours = values_of(network, numbers), numbers.scale
         if numbers.adds:

@@ -8,6 +8,7 @@ from typing import Any
 import minigrad as mg
 from minigrad.draw.colours import Scale, fitting
 from minigrad.draw.measure import NAMES, Numbers
+from minigrad.draw.options import as_number, cannot_take
 from minigrad.graph import Graph, Source
 
 from ..inspect.steps import locate
@@ -40,6 +41,8 @@ def given_values(network: Network, color_by: Any) -> tuple[Values, Scale]:
             f"draw: color_by is one of {', '.join(NAMES)}, a function of place and step, or a mapping from"
             f" (place, step) to numbers; not {color_by!r}"
         )
+    if misfit := cannot_take(color_by, "", 0) if callable(color_by) else "":
+        raise mg.GraphError(f"draw: color_by is called with a place and a step, and this function cannot be: {misfit}")
     ask: Callable[[str, int], Any] = color_by if callable(color_by) else lambda *key: color_by.get(key)
     rows = [row for row in coloured_rows(network) if row.place and row.kind != "start"]
     found = {row.id: {step: _number(ask(row.place, step)) for step, _ in _steps(row)} for row in rows}
@@ -73,9 +76,7 @@ def _filled(values: Mapping[str, Mapping[int, float | None]]) -> Values:
 
 
 def _number(value: Any) -> float | None:
-    if value is not None and not hasattr(value, "__float__"):
-        raise mg.GraphError(f"draw: color_by gives a number or None for each box, not {type(value).__name__}")
-    return None if value is None else float(value)
+    return None if value is None else as_number(value, "draw: color_by gives a number or None for each box, not")
 
 
 def _ops_inside(graph: Graph, rows: list[Row]) -> dict[int, list[int]]:

@@ -95,7 +95,7 @@ def on_rails(weights: str | None, color_by: Any, view: str) -> bool:
         GraphError: the options do not go together.
     """
     terms = isinstance(color_by, str) and color_by == "terms"
-    if weights not in {None, "color", "rail"}:
+    if weights is not None and not (isinstance(weights, str) and weights in ("color", "rail")):
         raise mg.GraphError(f'draw: weights is "color" or "rail", not {weights!r}')
     if weights == "rail" and view != "unrolled":
         raise mg.GraphError(f'draw: weights="rail" is for the view "unrolled", not for {view!r}')

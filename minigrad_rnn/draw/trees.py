@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import minigrad as mg
 from minigrad.draw import Drawing
 from minigrad.draw.colours import Scale, fitting
 from minigrad.draw.ops import cut
+from minigrad.draw.options import as_number, check_count, check_timeout, is_count
 from minigrad.draw.sheet import Line, Point, Shape, Sheet, Stroke, text_width
 from minigrad.draw.style import INK, OUTSIDE, PALETTE
 
-from ..layers.path import unrolled as recording
 from ..tree import Tree, TreeNetwork
+from .asked import computed, is_program, on_host
 from .looks import SUBSCRIPTS
 from .shades import RELATIVE, scale
 from .tree_layout import Places, walk
@@ -22,6 +23,7 @@ CHILDREN = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # colours of the first 
 ORDINALS = ("first", "second", "third", "fourth")
 LEVEL, MARGIN = 56.0, 30.0
 MAX_NODES = 1000
+RUN = "draw.tree(tree, lambda: loss(network(batch, x))) runs it"
 
 
 def tree(
@@ -62,6 +64,8 @@ def tree(
         raise mg.GraphError(
             f"draw.tree: a Tree is expected, not a {type(tree).__name__}\n  hint: a batch has several, batch.trees"
         )
+    _check(network, words, root, max_nodes)
+    check_timeout(timeout)
     if max_nodes is not None and tree.size > max_nodes:
         raise mg.GraphError(
             f"draw.tree: {tree.size:,} nodes, {tree.height:,} deep, are more than anyone can read"
@@ -71,14 +75,25 @@ def tree(
     return Drawing(tree_sheet(tree, network, values, colours, loss is not None), timeout)
 
 
+def _check(network: Any, words: Any, root: Any, max_nodes: Any) -> None:
+    if network is not None and not isinstance(network, TreeNetwork):
+        what = type(network).__name__
+        raise mg.GraphError(f"draw.tree: network is one of minigrad_rnn.tree, such as NaryTreeLSTM, or None; not a {what}")
+    if not isinstance(words, str):
+        raise mg.GraphError(f"draw.tree: words is a text that says what the numbers are, not {words!r}")
+    check_count("draw.tree", "root", root, "the number of the tree's root in its batch, batch.roots[i]", least=0)
+    if max_nodes is not None and not is_count(max_nodes):
+        raise mg.GraphError(f"draw.tree: max_nodes is how many nodes are readable, from 1, or None; not {max_nodes!r}")
+
+
 def _numbers(
     tree: Tree, loss: Any, numbers: Sequence[float | None] | None, words: str, root: int
 ) -> tuple[list[float | None] | None, Scale]:
     """A number for each node, and what it means as a colour."""
     if numbers is not None:
-        if len(numbers) != tree.size:
-            raise mg.GraphError(f"draw.tree: {len(numbers)} numbers for {tree.size} nodes: there must be one for each")
-        values = [None if number is None else float(number) for number in numbers]
+        values = _given(numbers)
+        if len(values) != tree.size:
+            raise mg.GraphError(f"draw.tree: {len(values)} numbers for {tree.size} nodes: there must be one for each")
         return values, fitting(words, values)
     if loss is None:
         return None, RELATIVE
@@ -93,12 +108,20 @@ def _numbers(
     return [norms[root + k] / top for k in range(tree.size)], RELATIVE._replace(words="‖∂L/∂h‖ ÷ root")
 
 
+def _given(numbers: Any) -> list[float | None]:
+    """The numbers that a caller gave."""
+    expected = "draw.tree: numbers is a list of numbers or None, one for each node, not"
+    listed = on_host(numbers)
+    if isinstance(listed, (str, bytes, Mapping)) or getattr(listed, "ndim", 1) != 1 or not hasattr(listed, "__len__"):
+        raise mg.GraphError(f"{expected} {type(numbers).__name__} {numbers!r:.40}")
+    return [None if number is None else as_number(number, f"{expected} of") for number in listed]
+
+
 def _gradients(loss: Callable[[], mg.Tensor]) -> dict[int, float]:
     """The norm of the gradient by the state of each node of a batch."""
-    if not callable(loss):
+    if not is_program(loss, RUN):
         raise mg.GraphError(f"draw.tree: loss is a function that computes it, not a {type(loss).__name__}")
-    with recording():
-        flow = mg.inspect.gradient_flow(loss())
+    flow = mg.inspect.gradient_flow(computed(loss, RUN))
     found: dict[int, float] = {}
     for node in flow.graph:
         number = next((name[5:] for name, _ in node.places[-1:] if name.startswith("node=")), "")

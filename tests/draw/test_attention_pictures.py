@@ -157,8 +157,8 @@ def test_a_hypothesis_can_be_drawn():
 @pytest.mark.parametrize(
     ("y", "options", "told"),
     [
-        (np.ones((2, 2), int), {}, r"weights \(steps, source\) .* are expected, not int64 \(2, 2\)"),
-        (np.ones(3), {}, r"not float64 \(3,\)"),
+        (np.ones((2, 2), complex), {}, r"weights \(steps, source\) .* are expected, not ndarray, complex128 \(2, 2\)"),
+        (np.ones(3), {}, r"not ndarray, float64 \(3,\)"),
         (np.ones((0, 3)), {}, r"nothing to draw in weights of shape \(0, 3\)"),
         (np.ones((2, 3)), {"step": 2}, "step=2 is not there: the decoder made 2 steps"),
         (np.ones((2, 1, 3)), {"row": 1}, "row=1 is not there: the batch has 1 sequences"),
