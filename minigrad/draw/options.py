@@ -9,7 +9,7 @@ from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
-from ..errors import GraphError
+from ..errors import GraphError, MinigradError
 from ..graph import Graph
 from ..nn import Module
 from ..node import Handle
@@ -40,7 +40,7 @@ def is_count(value: Any, least: int = 1) -> bool:
 
 
 def check_count(who: str, name: str, value: Any, told: str, least: int = 1) -> None:
-    """A whole number that has no "unless" about it.
+    """A whole number that must be given.
 
     Raises:
         GraphError: it is something else; the message says what it is for.
@@ -56,7 +56,7 @@ def as_number(value: Any, expected: str) -> float:
         GraphError: it cannot; the message begins with what was expected.
     """
     if hasattr(value, "__float__"):
-        with contextlib.suppress(TypeError, ValueError, OverflowError):
+        with contextlib.suppress(TypeError, ValueError, OverflowError, MinigradError):
             return float(value)
     raise GraphError(f"{expected} {type(value).__name__} {value!r:.40}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from typing import Any
 
 import minigrad as mg
@@ -56,6 +57,19 @@ def on_host(y: Any) -> Any:
     if isinstance(y, mg.Tensor):
         return y.detach().numpy()
     return backend.of(y).to_host(y) if backend.is_array(y) else y
+
+
+def listed(value: Any, expected: str) -> tuple[Any, ...]:
+    """The items of a list, or of a tensor or array of one dimension.
+
+    Raises:
+        GraphError: it is something else; the message begins with what was expected.
+    """
+    found = on_host(value)
+    unordered = isinstance(found, (str, bytes, Mapping, Set)) or not hasattr(found, "__len__")
+    if unordered or getattr(found, "ndim", 1) != 1:
+        raise mg.GraphError(f"{expected} {type(value).__name__} {value!r:.40}")
+    return tuple(found)
 
 
 def timeless() -> mg.GraphError:

@@ -12,10 +12,10 @@ from minigrad.draw import Drawing
 from minigrad.draw.options import check_count, check_timeout
 
 from ..inspect import AttentionTrace, attention_trace
-from .asked import is_program, on_host
+from .asked import is_program, listed, on_host
 from .attention_matrix import matrix_sheet
 from .attention_step import step_sheet
-from .attention_words import listed, words_of
+from .attention_words import words_of
 
 RUN = "draw.attention(lambda: model(source, target)) runs it and draws where it looks"
 ROUNDING = 1e-3  # how far from 0 to 1 a share may be
@@ -56,7 +56,8 @@ def attention(
     if step is not None:
         check_count("draw.attention", "step", step, "the number of a step of the decoder, or None for all", least=0)
     check_timeout(timeout)
-    source, target = listed("source", source), listed("target", target)
+    source = listed(source, "draw.attention: source is a list of words, not")
+    target = listed(target, "draw.attention: target is a list of words, not")
     weights = _real(_shares(_weights(y, row)), len(source))
     words = words_of(weights, source, target)
     if step is None:
@@ -109,7 +110,7 @@ def _shares(weights: Any) -> Any:
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise mg.GraphError(
             f"draw.attention: the weights of an attention are from 0 to 1, and these from {low:.4g} to {high:.4g}\n"
-            "  hint: softmax(scores, -1) makes weights of scores; minigrad_rnn.draw knows no other numbers in a matrix"
+            "  hint: of scores, mg.softmax(scores, dim=-1) makes weights"
         )
     return weights.clip(0, 1).astype(float)
 

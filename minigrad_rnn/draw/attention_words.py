@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import minigrad as mg
@@ -10,7 +10,6 @@ from minigrad.draw.ops import cut
 from minigrad.draw.sheet import Point, Shape, text_width
 from minigrad.draw.style import OUTSIDE
 
-from .asked import on_host
 from .looks import SUBSCRIPTS
 
 
@@ -28,18 +27,6 @@ class Words(NamedTuple):
     target: tuple[str, ...]
     read: tuple[str, ...]
     named: bool
-
-
-def listed(name: str, words: Any) -> tuple[Any, ...]:
-    """Words that stand in an order.
-
-    Raises:
-        GraphError: they do not, or it is one word where a list is meant.
-    """
-    found = on_host(words)
-    if isinstance(found, (str, bytes, Mapping, Set)) or getattr(found, "ndim", 1) != 1 or not hasattr(found, "__len__"):
-        raise mg.GraphError(f"draw.attention: {name} is a list of words, not {words!r}")
-    return tuple(found)
 
 
 def words_of(weights: Any, source: Sequence[str], target: Sequence[str]) -> Words:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import minigrad as mg
@@ -14,7 +14,7 @@ from minigrad.draw.sheet import Line, Point, Shape, Sheet, Stroke, text_width
 from minigrad.draw.style import INK, OUTSIDE, PALETTE
 
 from ..tree import Tree, TreeNetwork
-from .asked import computed, is_program, on_host
+from .asked import computed, is_program, listed
 from .looks import SUBSCRIPTS
 from .shades import RELATIVE, scale
 from .tree_layout import Places, walk
@@ -77,8 +77,7 @@ def tree(
 
 def _check(network: Any, words: Any, root: Any, max_nodes: Any) -> None:
     if network is not None and not isinstance(network, TreeNetwork):
-        what = type(network).__name__
-        raise mg.GraphError(f"draw.tree: network is one of minigrad_rnn.tree, such as NaryTreeLSTM, or None; not a {what}")
+        raise mg.GraphError(f"draw.tree: network is a TreeNetwork, such as NaryTreeLSTM, or None; not {network!r:.60}")
     if not isinstance(words, str):
         raise mg.GraphError(f"draw.tree: words is a text that says what the numbers are, not {words!r}")
     check_count("draw.tree", "root", root, "the number of the tree's root in its batch, batch.roots[i]", least=0)
@@ -111,10 +110,7 @@ def _numbers(
 def _given(numbers: Any) -> list[float | None]:
     """The numbers that a caller gave."""
     expected = "draw.tree: numbers is a list of numbers or None, one for each node, not"
-    listed = on_host(numbers)
-    if isinstance(listed, (str, bytes, Mapping)) or getattr(listed, "ndim", 1) != 1 or not hasattr(listed, "__len__"):
-        raise mg.GraphError(f"{expected} {type(numbers).__name__} {numbers!r:.40}")
-    return [None if number is None else as_number(number, f"{expected} of") for number in listed]
+    return [x if x is None else as_number(x, f"{expected} of") for x in listed(numbers, expected)]
 
 
 def _gradients(loss: Callable[[], mg.Tensor]) -> dict[int, float]:
@@ -157,7 +153,6 @@ class _Picture:
         widths = [self._width(k) for k in range(len(self.nodes))]
         words = [_text_width(node.tree.word or "") for node in self.nodes]
         Places(self.nodes, widths, list(map(max, widths, words))).find()
-
 
     def _at(self, k: int) -> Point:
         node = self.nodes[k]

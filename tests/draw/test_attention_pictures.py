@@ -162,7 +162,7 @@ def test_a_hypothesis_can_be_drawn():
         (np.ones((0, 3)), {}, r"nothing to draw in weights of shape \(0, 3\)"),
         (np.ones((2, 3)), {"step": 2}, "step=2 is not there: the decoder made 2 steps"),
         (np.ones((2, 1, 3)), {"row": 1}, "row=1 is not there: the batch has 1 sequences"),
-        (np.ones((2, 3)), {"source": "abc"}, "source is a list of at most 3 words, not 'abc'"),
+        (np.ones((2, 3)), {"source": "abc"}, "source is a list of words, not str 'abc'"),
         (np.ones((2, 3)), {"target": list("abc")}, "target is a list of at most 2 words"),
         (np.full((2, COLUMNS + 1), 0.1), {"step": 0}, "links to 25 elements of a source cannot be told apart"),
     ],

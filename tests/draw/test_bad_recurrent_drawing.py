@@ -80,7 +80,7 @@ def test_no_flow_is_no_picture():
 def test_without_a_loop_there_is_no_cell():
     with pytest.raises(mg.GraphError, match=r"no time step is recorded in this graph\n  hint: .*mg\.scope\(step=t\)"):
         mr.draw((mg.ones(3, requires_grad=True) * 2).sum(), view="cell")
-    with pytest.raises(mg.GraphError, match=r"no layer 'x' has time steps in this graph; there are 'layer0'|'rnn"):
+    with pytest.raises(mg.GraphError, match=r"no layer 'x' has time steps in this graph; there are '"):
         mr.draw(loss, view="cell", layer="x")
 
 
