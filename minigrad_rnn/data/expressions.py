@@ -17,8 +17,8 @@ def expressions(count: int, depth: int = 4, seed: int = 0) -> list[Tree]:
     The label of a node is its value; its children are two expressions and, between them, a leaf with the operator.
 
     >>> from minigrad_rnn.tree import format_tree
-    >>> format_tree(expressions(1, depth=2, seed=3)[0])
-    '(3 (8 8) + (5 (2 2) - (7 7)))'
+    >>> format_tree(expressions(1, depth=2, seed=2)[0])
+    '(4 (2 2) * (7 (0 0) - (3 3)))'
     """
     rng = numpy.random.default_rng(seed)
     return [_expression(rng, depth) for _ in range(count)]
