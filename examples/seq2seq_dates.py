@@ -1,10 +1,11 @@
 """Dates in many formats to ISO: an encoder, a decoder, and attention between them.
 
-    python examples/seq2seq_dates.py
+    python examples/seq2seq_dates.py [--data FILE]
 
 "27th of september 1994", "9/27/94" and "Tuesday, Sep 27, 1994" are all 1994-09-27. The pairs are generated: dates of
 a hundred years, written in 15 ways and 3 kinds of letters, no string twice. Of 50,000, 45,000 are learned from. The
-goal was 99% of the others right to the last character after 3 epochs, in less than 200 seconds on one core.
+goal was 99% of the others right to the last character after 3 epochs, in less than 200 seconds on one core. With
+--data other pairs are learned, letter by letter: a source, a tab and its target in each line.
 
 With --seed 0, one BLAS thread and several other processes on the two cores:
 
@@ -23,12 +24,13 @@ from seq2seq_pairs import END, START, Symbols, answers, train
 
 import minigrad as mg
 from minigrad_rnn import LSTM
-from minigrad_rnn.data import dates
+from minigrad_rnn.data import dates, read_pairs
 from minigrad_rnn.seq2seq import Decoder, DotAttention, Encoder, Seq2Seq
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="a file of pairs to use instead")
     parser.add_argument("--pairs", type=int, default=50_000, help="a tenth of them is held out (%(default)s)")
     parser.add_argument("--epochs", type=int, default=3, help="(%(default)s)")
     parser.add_argument("--hidden", type=int, default=128, help="units (%(default)s)")
@@ -37,8 +39,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
     options = parser.parse_args()
 
-    data = dates(options.pairs, options.seed)
-    known, held_out = data[: -options.pairs // 10], data[-options.pairs // 10 :]
+    data = read_pairs(options.data) if options.data else dates(options.pairs, options.seed)
+    known, held_out = data[: -len(data) // 10], data[-len(data) // 10 :]
     symbols = Symbols(source for source, _ in data), Symbols(target for _, target in data)
     mg.manual_seed(options.seed)
     size = options.hidden
@@ -51,8 +53,8 @@ def main() -> None:
         model, symbols, known, held_out,
         epochs=options.epochs, batch=options.batch, lr=options.lr, seed=options.seed,
     )  # fmt: skip
-    some = [source for source, _ in held_out[:3]]
-    for source, answer in zip(some, answers(model, symbols, some, 10), strict=True):
+    some, longest = [source for source, _ in held_out[:3]], max(len(target) for _, target in held_out)
+    for source, answer in zip(some, answers(model, symbols, some, longest), strict=True):
         print(f"{source!r} -> {answer}")
 
 

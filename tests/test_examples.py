@@ -128,6 +128,14 @@ def test_seq2seq_reverse_sort(run, tmp_path):
     assert figure(tmp_path / "attention.png")
 
 
+def test_seq2seq_dates_from_a_file(run, tmp_path):
+    path = tmp_path / "pairs.txt"
+    path.write_text("one\tun\ntwo\tdeux\n" * 20, encoding="utf-8")
+    printed = run("seq2seq_dates.py", "--data", path, "--epochs", 12, "--hidden", 16, "--batch", 4, "--lr", 0.02)
+    assert "36 pairs to learn from, 4 held out" in printed
+    assert "exact 100.00%" in printed
+
+
 def test_seq2seq_dates(run):
     printed = run("seq2seq_dates.py", "--pairs", 2000, "--epochs", 2, "--hidden", 32, "--batch", 32, "--lr", 0.01)
     losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", printed)]
