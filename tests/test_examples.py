@@ -175,6 +175,15 @@ def test_trees_python(run):
     assert commonest < words < trees
 
 
+def test_trees_sentiment(run, tmp_path):
+    nodes, roots, clear = shares(run("trees_sentiment.py", "--trees", 200, "--epochs", 2))
+    assert nodes > 0.6
+    assert roots == clear, "no review is neither good nor bad"
+    path = tmp_path / "sentiment.txt"
+    path.write_text("(3 (2 It) (4 (4 's) (2 good)))\n(1 (2 Not) (3 good))\n" * 10, encoding="utf-8")
+    assert "16 trees to learn from, 4 held out" in run("trees_sentiment.py", "--data", path, "--epochs", 1)
+
+
 def test_word_lm(run, text):
     """More in tests/language/test_word_lm.py."""
     text.write_text("hello world, " * 400, encoding="utf-8")
