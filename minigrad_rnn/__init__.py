@@ -6,15 +6,9 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
 from . import (
     cells as cells,
     convert as convert,
-    data as data,
     inspect as inspect,
-    language as language,
     layers as layers,
-    patterns as patterns,
-    seq2seq as seq2seq,
     sequences as sequences,
-    training as training,
-    tree as tree,
 )
 from .cells import (
     ClockworkCell as ClockworkCell,
@@ -26,7 +20,6 @@ from .cells import (
     RHNCell as RHNCell,
     RNNCell as RNNCell,
 )
-from .ctc import ctc_beam_search as ctc_beam_search, ctc_greedy_decode as ctc_greedy_decode
 from .layers import (
     GRU as GRU,
     LSTM as LSTM,
@@ -52,14 +45,32 @@ from .sequences import (
     unpack_sequence as unpack_sequence,
     unpad_sequence as unpad_sequence,
 )
-from .training import tbptt as tbptt
 
 if _TYPE_CHECKING:
+    from . import (
+        data as data,
+        language as language,
+        patterns as patterns,
+        seq2seq as seq2seq,
+        training as training,
+        tree as tree,
+    )
+    from .ctc import ctc_beam_search as ctc_beam_search, ctc_greedy_decode as ctc_greedy_decode
     from .draw import draw as draw
+    from .training import tbptt as tbptt
+
+_LATER = {"data", "draw", "language", "patterns", "seq2seq", "training", "tree"}
+_HOME = {"ctc_beam_search": "ctc", "ctc_greedy_decode": "ctc", "tbptt": "training"}  # of functions that live there
 
 
 def __getattr__(name: str) -> _Any:
-    """Drawing is imported when it is first used: most programs never draw."""
-    if name == "draw":
-        return _import_module("minigrad_rnn.draw")
+    """What is built on the layers is imported when it is first used: most programs need little of it."""
+    if name in _LATER:
+        return _import_module(f"minigrad_rnn.{name}")
+    if name in _HOME:
+        return getattr(_import_module(f"minigrad_rnn.{_HOME[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [name for name in list(globals()) if not name.startswith("_")]
+__all__ += [name for name in sorted((*_LATER, *_HOME)) if name != "draw"]
