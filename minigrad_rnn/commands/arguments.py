@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..layers import GRU, LSTM, RNN
-
 Number = TypeVar("Number", int, float)
 
-CELLS: dict[str, Callable[..., RNN | LSTM | GRU]] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
+CELLS = ("lstm", "gru", "rnn")  # the kinds of layers, in the order of --help
 
 
 @dataclasses.dataclass(frozen=True)

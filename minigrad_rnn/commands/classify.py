@@ -10,11 +10,11 @@ import minigrad as mg
 from minigrad import nn
 
 from ..data import Labelled, read_labelled, reviews
-from ..language import Vocabulary
 from ..patterns import Classifier
+from ..seq2seq.symbols import IGNORED
 from .arguments import Defaults, add_training, add_use
 from .fit import run
-from .task import Task, first, network_options, numbered, padded, share
+from .task import Labelling, first, network_options, numbered, padded, share, text_of
 
 DEFAULTS = Defaults()
 MADE_UP = 8000  # reviews
@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     command.set_defaults(run=lambda options: run("classify", Classify, DEFAULTS, options))
 
 
-class Classify(Task):
+class Classify(Labelling):
     """A label for a text."""
 
     @classmethod
@@ -52,11 +52,6 @@ class Classify(Task):
         labels = sorted({example.label for example in examples})
         return cls({"kind": kind, "symbols": symbols, "labels": labels, **network_options(options)})
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        super().__init__(config)
-        self.labels: list[str] = config["labels"]
-        self.vocabulary = Vocabulary.of_symbols(config["symbols"], config["kind"])
-
     def build(self) -> Classifier:
         """Embedding, a layer in two directions, a linear head."""
         c = self.config
@@ -69,16 +64,15 @@ class Classify(Task):
         return len(example.text)
 
     def batch(self, examples: list[Labelled]) -> Any:
-        """Numbers, lengths and labels; a label that was never learned is -1."""
-        known = {label: number for number, label in enumerate(self.labels)}
-        wanted = mg.tensor([known.get(example.label, -1) for example in examples])
+        """Numbers, lengths and labels."""
+        wanted = mg.tensor(self.numbers(example.label for example in examples))
         return *padded(self.vocabulary, [example.text for example in examples]), wanted
 
     def loss(self, model: Classifier, batch: Any) -> tuple[mg.Tensor, int]:
         """Cross entropy, the mean over all texts with a label that was learned."""
         x, lengths, wanted = batch
-        loss = nn.functional.cross_entropy(model(x, lengths), wanted, ignore_index=-1)
-        return loss, int((wanted != -1).sum().item())
+        loss = nn.functional.cross_entropy(model(x, lengths), wanted, ignore_index=IGNORED)
+        return loss, int((wanted != IGNORED).sum().item())
 
     def figures(self, model: Classifier, batches: Iterable[Any]) -> dict[str, float]:
         """The share of right labels."""
@@ -87,8 +81,7 @@ class Classify(Task):
 
     def sample(self, steps: int) -> Labelled:
         """A text with the first label."""
-        joint = "" if self.vocabulary.kind == "characters" else " "
-        return Labelled(joint.join(first(self.vocabulary.symbols, steps)), self.labels[0])
+        return Labelled(text_of(self.vocabulary, first(self.vocabulary.symbols, steps)), self.labels[0])
 
     def answers(self, model: Classifier, texts: Sequence[str]) -> Iterator[str]:
         """Label, probability and text, with tabs between."""

@@ -11,6 +11,7 @@ import minigrad as mg
 from ..draw import models, tree
 from ..draw.drawing import VIEWS
 from ..language import LanguageModel
+from ..layers import KINDS
 from ..training.checkpoint import BEST
 from . import language
 from .arguments import fields_of, positive
@@ -33,7 +34,7 @@ def add(commands: Any) -> None:
         epilog="minigrad-rnn draw lstm --view cell; minigrad-rnn draw minigrad-demo --view flow --steps 48",
     )
     defaults = models.Options("")
-    built_in = ", ".join(models.KINDS)
+    built_in = ", ".join(KINDS)
     command.add_argument("model", metavar="MODEL", help=f"a built-in network ({built_in}), or the folder, or a file"
                          " in it, that the demo or a command that trains left")
     command.add_argument("--view", choices=(*VIEWS, models.OVERVIEW), default=defaults.view, help="both: folded beside"
@@ -62,7 +63,7 @@ def _of_a_run(options: models.Options) -> models.Subject | None:
     """What a command trained and left in a folder; ``None`` if it is something else."""
     path = Path(options.model)
     file = path / BEST if path.is_dir() else path
-    command = mg.load_metadata(file).get("command") if options.model not in models.KINDS and file.exists() else None
+    command = mg.load_metadata(file).get("command") if options.model not in KINDS and file.exists() else None
     if command is None:
         return None
     models.refuse_sizes(options)

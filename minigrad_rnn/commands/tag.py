@@ -12,10 +12,11 @@ from minigrad import nn
 from ..data import labelled_pieces, read_columns, standard_library
 from ..language import Vocabulary
 from ..patterns import Tagger
+from ..seq2seq.symbols import IGNORED
 from ..sequences import pad_sequence
 from .arguments import Defaults, add_training, add_use
 from .fit import run
-from .task import PADDING, Task, first, network_options, padded, share
+from .task import Labelling, first, network_options, padded, share
 
 DEFAULTS = Defaults(epochs=3, cell="gru")
 PROGRAMS = 20  # of the standard library
@@ -37,7 +38,7 @@ def add(commands: Any) -> None:
     command.set_defaults(run=lambda options: run("tag", Tag, DEFAULTS, options))
 
 
-class Tag(Task):
+class Tag(Labelling):
     """A label for each element of a text."""
 
     unit = "words"
@@ -55,11 +56,6 @@ class Tag(Task):
         labels = sorted({label for sentence in examples for _, label in sentence})
         return cls({"kind": kind, "symbols": symbols, "labels": labels, **network_options(options)})
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        super().__init__(config)
-        self.labels: list[str] = config["labels"]
-        self.vocabulary = Vocabulary.of_symbols(config["symbols"], config["kind"])
-
     def build(self) -> Tagger:
         """Embedding, a layer in two directions, a linear head at every step."""
         c = self.config
@@ -73,23 +69,22 @@ class Tag(Task):
 
     def batch(self, examples: list[Sentence]) -> Any:
         """Numbers, lengths and labels ``(T, N)``; padding and labels that were never learned are left out."""
-        known = {label: number for number, label in enumerate(self.labels)}
-        wanted = [mg.tensor([known.get(label, PADDING) for _, label in sentence]) for sentence in examples]
+        wanted = [mg.tensor(self.numbers(label for _, label in sentence)) for sentence in examples]
         inputs = padded(self.vocabulary, [[symbol for symbol, _ in sentence] for sentence in examples])
-        return *inputs, pad_sequence(wanted, padding_value=PADDING)
+        return *inputs, pad_sequence(wanted, padding_value=IGNORED)
 
     def loss(self, model: Tagger, batch: Any) -> tuple[mg.Tensor, int]:
         """Cross entropy, the mean over all real elements."""
         x, lengths, wanted = batch
-        loss = nn.functional.cross_entropy(model(x, lengths), wanted, dim=-1, ignore_index=PADDING)
-        return loss, int((wanted != PADDING).sum().item())
+        loss = nn.functional.cross_entropy(model(x, lengths), wanted, dim=-1, ignore_index=IGNORED)
+        return loss, int((wanted != IGNORED).sum().item())
 
     def figures(self, model: Tagger, batches: Iterable[Any]) -> dict[str, float]:
         """The share of right labels."""
         right = total = 0
         for x, lengths, wanted in batches:
             found = (model(x, lengths).argmax(-1) == wanted).numpy()
-            real = wanted.numpy() != PADDING
+            real = wanted.numpy() != IGNORED
             right, total = right + int(found[real].sum()), total + int(real.sum())
         return {"accuracy": share(right, total)}
 

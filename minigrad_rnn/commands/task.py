@@ -12,10 +12,9 @@ import minigrad as mg
 from minigrad import nn
 
 from ..language import Vocabulary
+from ..layers import KINDS
+from ..seq2seq.symbols import IGNORED
 from ..sequences import pad_sequence
-from .arguments import CELLS
-
-PADDING = -100  # the class that cross entropy leaves out
 
 
 class Task(ABC):
@@ -78,13 +77,37 @@ class Task(ABC):
         """A recurrent layer as the options want it."""
         c = self.config
         between = c["dropout"] if c["layers"] > 1 else 0.0
-        return CELLS[c["cell"]](inputs, hidden, c["layers"], dropout=between, bidirectional=bidirectional)
+        return KINDS[c["cell"]](inputs, hidden, c["layers"], dropout=between, bidirectional=bidirectional)
+
+
+class Labelling(Task):
+    """A task whose answers are labels, of texts whose symbols are numbered.
+
+    Attributes:
+        labels: those that were learned.
+        vocabulary: the symbols.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self.labels: list[str] = config["labels"]
+        self.vocabulary = Vocabulary.of_symbols(config["symbols"], config["kind"])
+
+    def numbers(self, labels: Iterable[Any]) -> list[int]:
+        """The numbers of labels; no label, and one that was never learned, does not count in a loss."""
+        known = {label: number for number, label in enumerate(self.labels)}
+        return [IGNORED if label is None else known.get(str(label), IGNORED) for label in labels]
 
 
 def first(symbols: Sequence[str], count: int) -> list[str]:
     """As many of the symbols, from the first known one, again and again."""
     known = symbols[1:] or symbols
     return [known[i % len(known)] for i in range(count)]
+
+
+def text_of(vocabulary: Vocabulary, symbols: Sequence[str]) -> str:
+    """Symbols as a text."""
+    return ("" if vocabulary.kind == "characters" else " ").join(symbols)
 
 
 def network_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..language import Vocabulary
 from ..seq2seq import Decoder, DotAttention, Encoder, Seq2Seq, beam_search, greedy_decode
 from .arguments import Defaults, add_training, add_use
 from .fit import run
-from .task import Task, first, network_options, numbered, padded, share
+from .task import Task, first, network_options, numbered, padded, share, text_of
 
 DEFAULTS = Defaults(epochs=3, hidden=128, batch_size=128, lr=5e-3, clip=5.0)
 MADE_UP = 50_000  # dates
@@ -101,8 +101,7 @@ class Translate(Task):
 
     def sample(self, steps: int) -> Pair:
         """A text and one of the same length."""
-        joint = "" if self.source.kind == "characters" else " "
-        return Pair(*[joint.join(first(side.symbols[2:], steps)) for side in (self.source, self.target)])
+        return Pair(*[text_of(side, first(side.symbols[2:], steps)) for side in (self.source, self.target)])
 
     def answers(self, model: Seq2Seq, texts: Sequence[str]) -> Iterator[str]:
         """The likeliest translations that a beam of four finds."""

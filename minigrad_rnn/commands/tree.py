@@ -12,6 +12,7 @@ from minigrad import nn
 from ..data.expressions import expressions
 from ..data.lines import read_lines
 from ..language import Vocabulary
+from ..seq2seq.symbols import IGNORED
 from ..tree import (
     RNTN,
     ChildSumTreeLSTM,
@@ -26,7 +27,7 @@ from ..tree import (
 )
 from .arguments import Defaults, add_training, add_use
 from .fit import run
-from .task import PADDING, Task, first, network_options, share
+from .task import Labelling, first, network_options, share
 
 MADE_UP = 4000  # expressions
 NETWORKS: dict[str, Callable[[int, int, int], TreeNetwork]] = {  # of the greatest number of children, and two sizes
@@ -81,7 +82,7 @@ class Batch(NamedTuple):
     wanted: mg.Tensor
 
 
-class Trees(Task):
+class Trees(Labelling):
     """Labels for nodes."""
 
     unit = "nodes"
@@ -114,9 +115,7 @@ class Trees(Task):
         return cls({"symbols": words, "labels": labels, "arity": arity, **network_options(options)})
 
     def __init__(self, config: dict[str, Any]) -> None:
-        super().__init__(config)
-        self.labels: list[str] = config["labels"]
-        self.vocabulary = Vocabulary.of_symbols(config["symbols"], "words")
+        super().__init__({"kind": "words"} | config)
 
     def build(self) -> OnTrees:
         """Embedding, a network over trees, a linear head at every node."""
@@ -131,15 +130,13 @@ class Trees(Task):
     def batch(self, examples: list[Tree]) -> Batch:
         """Trees to be processed together; nodes without a label, and labels that were never learned, are left out."""
         trees = TreeBatch(examples)
-        known = {label: number for number, label in enumerate(self.labels)}
-        wanted = [PADDING if label is None else known.get(str(label), PADDING) for label in trees.labels]
-        return Batch(trees, mg.tensor(self.vocabulary.encode(trees.words)), mg.tensor(wanted))
+        return Batch(trees, mg.tensor(self.vocabulary.encode(trees.words)), mg.tensor(self.numbers(trees.labels)))
 
     def loss(self, model: OnTrees, batch: Batch) -> tuple[mg.Tensor, int]:
         """Cross entropy, the mean over all nodes with a label."""
         logits = model(batch.trees, batch.words)
-        loss = nn.functional.cross_entropy(logits, batch.wanted, ignore_index=PADDING)
-        return loss, int((batch.wanted != PADDING).sum().item())
+        loss = nn.functional.cross_entropy(logits, batch.wanted, ignore_index=IGNORED)
+        return loss, int((batch.wanted != IGNORED).sum().item())
 
     def figures(self, model: OnTrees, batches: Iterable[Batch]) -> dict[str, float]:
         """The share of right labels, of roots and of all nodes."""
@@ -148,7 +145,7 @@ class Trees(Task):
             found, truth = (model(trees, words).argmax(-1) == wanted).numpy(), wanted.numpy()
             for name, which in (("roots", trees.roots), ("nodes", slice(None))):
                 right[name] += int(found[which].sum())
-                total[name] += int((truth[which] != PADDING).sum())
+                total[name] += int((truth[which] != IGNORED).sum())
         return {name: share(right[name], total[name]) for name in right}
 
     def sample(self, steps: int) -> Tree:

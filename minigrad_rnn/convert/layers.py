@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..cells import GRURecurrence
-from ..layers import GRU, LSTM, RNN
+from ..layers import GRU, KINDS, LSTM, RNN
 from .keras import activations_of, from_keras, groups_of, read_config, to_keras
 from .onnx import from_onnx, read_operator, to_onnx
 from .parts import Array, ConversionError
 
 Layer = RNN | LSTM | GRU
-KINDS: dict[str, type[Layer]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 CLASSES = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}  # Keras's
 CONVENTIONS = ("reset_after", "update_gate")  # what weights depend on
 

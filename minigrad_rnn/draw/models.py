@@ -12,10 +12,9 @@ from minigrad import nn
 from minigrad.draw import Drawing
 
 from ..language import LanguageModel
-from ..layers import GRU, LSTM, RNN
+from ..layers import KINDS
 from .drawing import draw
 
-KINDS: dict[str, Callable[..., RNN | LSTM | GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 INPUTS, HIDDEN, CLASSES = 8, 16, 10  # features of the built-in networks
 OVERVIEW = "overview"  # the view of modules, which knows nothing of time
 WEIGHTS = "weights.safetensors"  # what the demo calls them in its folder

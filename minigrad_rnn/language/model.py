@@ -8,12 +8,10 @@ from typing import Any
 import minigrad as mg
 from minigrad import nn
 
-from ..layers import GRU, LSTM, RNN
+from ..layers import KINDS
 from ..seq2seq import Steps
 from ..seq2seq.decoding import select_rows
 from ..seq2seq.symbols import IGNORED
-
-LAYERS: dict[str, Callable[..., Any]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 
 
 class LanguageModel(nn.Module):
@@ -166,9 +164,9 @@ _ROWS, _NUMBERS = 256, 2**20  # logits at once: those of so many steps, and of m
 
 def _layer(layer: str | Callable[..., Any], sizes: tuple[Any, ...], options: dict[str, Any]) -> tuple[str, Any]:
     """The layer, and the name of its kind."""
-    if isinstance(layer, str) and layer not in LAYERS:
-        raise mg.MinigradError(f"LanguageModel: layer is one of {', '.join(LAYERS)}, or a function; not {layer!r}")
-    made = (LAYERS[layer] if isinstance(layer, str) else layer)(*sizes, **options)
+    if isinstance(layer, str) and layer not in KINDS:
+        raise mg.MinigradError(f"LanguageModel: layer is one of {', '.join(KINDS)}, or a function; not {layer!r}")
+    made = (KINDS[layer] if isinstance(layer, str) else layer)(*sizes, **options)
     for option, why in (("bidirectional", "would read what is to be predicted"), ("batch_first", "is for (N, T)")):
         if getattr(made, option, False):
             raise mg.MinigradError(f"LanguageModel: {option} layers cannot be used here: {option} {why}")

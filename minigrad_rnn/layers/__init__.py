@@ -6,3 +6,5 @@ from .lstm import LSTM as LSTM
 from .options import Wiring as Wiring
 from .path import Plan as Plan, unrolled as unrolled
 from .rnn import RNN as RNN
+
+KINDS: dict[str, type[RNN | LSTM | GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}  # by the names that users choose from
