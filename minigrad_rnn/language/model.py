@@ -83,7 +83,8 @@ class LanguageModel(nn.Module):
         self._make_head(vocabulary_size, embedding_dim, tied, cutoffs)
 
     def _make_head(self, words: int, embedding_dim: int, tied: bool, cutoffs: Sequence[int] | None) -> None:
-        features = _width(self.recurrent)
+        layer = self.recurrent
+        features = layer.output_size if hasattr(layer, "output_size") else layer.hidden_size
         self.projection: nn.Linear | None = None
         if cutoffs is not None and tied:
             raise mg.MinigradError("LanguageModel: the head is tied or adaptive (cutoffs), not both")
@@ -171,10 +172,3 @@ def _layer(layer: str | Callable[..., Any], sizes: tuple[Any, ...], options: dic
         if getattr(made, option, False):
             raise mg.MinigradError(f"LanguageModel: {option} layers cannot be used here: {option} {why}")
     return type(made).__name__.lower(), made
-
-
-def _width(layer: Any) -> int:
-    """The number of features that a layer puts out."""
-    if hasattr(layer, "output_of"):
-        return int(layer.output_of(layer.num_layers - 1))
-    return int(layer.hidden_size)

@@ -92,8 +92,7 @@ def features_of(caller: str, layer: Any) -> int:
     for stack in _stacks(caller, layer):
         if stack.wiring.merge_mode == "none" and stack.bidirectional:
             raise mg.MinigradError(f'{caller}: the layer has merge_mode="none"; one sequence of outputs is needed')
-        widths = 2 if stack.bidirectional and stack.wiring.merge_mode == "concat" else 1
-        sizes.append(stack.output_of(stack.num_layers - 1) * widths)
+        sizes.append(stack.output_size)
     if isinstance(layer, Bidirectional) and layer.wiring.merge_mode == "none":
         raise mg.MinigradError(f'{caller}: the layer has merge="none"; one sequence of outputs is needed')
     return sum(sizes) if len(sizes) > 1 and layer.wiring.merge_mode == "concat" else sizes[0]
