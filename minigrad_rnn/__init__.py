@@ -27,6 +27,7 @@ from .layers import (
     Bidirectional as Bidirectional,
     RecurrentLayer as RecurrentLayer,
     StackedCells as StackedCells,
+    uncompiled as uncompiled,
     unrolled as unrolled,
 )
 from .sequences import (

@@ -8,6 +8,7 @@ the base, and which the other that it leads towards.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import minigrad as mg
@@ -43,6 +44,7 @@ def gru_sequence(
     reverse: bool = False,
     running: Running | None = None,
     keep: bool = True,
+    compiled: bool = False,
 ) -> Any:
     """A gated recurrent unit over a sequence; see :class:`GRURecurrence` for the equations.
 
@@ -61,12 +63,15 @@ def gru_sequence(
         reverse: whether to go from the last step to the first.
         running: where there is an element, ``(T, N)``; ``None``: everywhere.
         keep: whether to keep what the rule needs. Without, memory does not grow with T beyond that of the outputs.
+        compiled: whether :mod:`minigrad_rnn.compiled` is to do it, which knows no further options.
 
     Returns:
         The outputs ``(T, N, hidden_size)``, the last h, and, for the rule alone, what is saved.
     """
-    batch = Batch(x, reverse, running)
     w = Weights.of(KNOWN, (weight_ih, weight_hh, bias_ih, bias_hh, gain_ih, gain_hh, mask_hidden))
+    if compiled:
+        return _compiled().run(x, h0, w, recurrence, reverse, running, keep)
+    batch = Batch(x, reverse, running)
     steps, hidden = batch.steps, h0.shape[1]
     blocks = batch.blocks(hidden, 0, steps)
     kept = steps if keep else max((stop - start for start, stop in blocks), default=0)
@@ -204,6 +209,10 @@ def _rows(weight: Array, gain: Array, scale: float, last_first: bool = False) ->
     return scaled(rows, 1.0, last_first) if last_first else rows, scaled(gain, scale, last_first)
 
 
+def _compiled() -> Any:
+    return importlib.import_module("minigrad_rnn.compiled.gru")  # not before it is wanted: it imports Numba
+
+
 @mg.defvjp_joint(gru_sequence, fresh=True, conditions=("zone_h",))
 def _gru_back(
     g: Any,
@@ -221,12 +230,17 @@ def _gru_back(
     recurrence: GRURecurrence,
     reverse: bool,
     running: Running | None,
+    compiled: bool,
     needs: tuple[bool, ...],
 ) -> tuple[Any, ...]:
     weights = (weight_ih, weight_hh, bias_ih, bias_hh, gain_ih, gain_hh, mask_hidden)
     if isinstance(weight_hh, mg.Tensor):
         return recompute(recurrence, KNOWN, g, (x, h0, *weights, zone_h), needs, reverse, running)
-    w, batch = Weights.of(KNOWN, weights), Batch(x, reverse, running)
+    w = Weights.of(KNOWN, weights)
+    if compiled:
+        dx, dh, found = _compiled().back(g, x, out[2:], w, recurrence, reverse, running, needs[0])
+        return dx, dh, *[found.get(name) for name in KNOWN], None
+    batch = Batch(x, reverse, running)
     kind = After if recurrence.reset_after else Before
     way = kind(g, batch, recurrence, w, Saved.of(recurrence, out[2:]), Holding(batch, zone_h), needs[0])
     way()

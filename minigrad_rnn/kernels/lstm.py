@@ -7,6 +7,7 @@ is in a copy of the weights.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import minigrad as mg
@@ -47,6 +48,7 @@ def lstm_sequence(
     running: Running | None = None,
     keep: bool = True,
     every: bool = False,
+    compiled: bool = False,
 ) -> Any:
     """A long short-term memory over a sequence; see :class:`LSTMRecurrence` for the equations.
 
@@ -72,6 +74,7 @@ def lstm_sequence(
         running: where there is an element, booleans ``(T, N)`` on the host; ``None``: everywhere.
         keep: whether to keep what the rule needs. Without, memory does not grow with T beyond that of the outputs.
         every: whether to put out all c.
+        compiled: whether :mod:`minigrad_rnn.compiled` is to do it, which knows no further options.
 
     Returns:
         The outputs ``(T, N, features)``, the last h and c, all c if asked for, ``(T, N, hidden_size)``, and, for the
@@ -79,6 +82,8 @@ def lstm_sequence(
     """
     weights = (weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, weight_peephole)
     w = Weights.of(KNOWN, (*weights, gain_ih, gain_hh, gain_cell, bias_cell, mask_hidden))
+    if compiled:
+        return _compiled().run(x, h0, c0, w, reverse, running, keep)
     batch, h, c = Batch(x, reverse, running), h0.T, c0.T
     steps, rows = batch.steps, recurrence.gates * len(c)
     whole = keep or every
@@ -122,6 +127,10 @@ class _Inputs:
             self.normed(first, part)
 
 
+def _compiled() -> Any:
+    return importlib.import_module("minigrad_rnn.compiled.lstm")  # not before it is wanted: it imports Numba
+
+
 @mg.defvjp_joint(lstm_sequence, fresh=True, conditions=("zone_h", "zone_c"))
 def _lstm_back(
     g: Any,
@@ -146,6 +155,7 @@ def _lstm_back(
     reverse: bool,
     running: Running | None,
     every: bool,
+    compiled: bool,
     needs: tuple[bool, ...],
 ) -> tuple[Any, ...]:
     usual = (weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, weight_peephole)
@@ -153,8 +163,11 @@ def _lstm_back(
     if isinstance(weight_hh, mg.Tensor):
         inputs = (x, h0, c0, *weights, zone_h, zone_c)
         return recompute(recurrence, KNOWN, g, inputs, needs, reverse, running)
-    saved, batch = Saved.of(recurrence, out[3 + every :]), Batch(x, reverse, running)
-    arriving = (g[0], g[1], g[2], g[3] if every and 3 in g else None)
     w, zones = Weights.of(KNOWN, weights), (zone_h, zone_c)
-    dx, dh, dc, others = back(arriving, batch, recurrence, saved, w, zones, needs[0])
+    if compiled:
+        dx, dh, dc, others = _compiled().back(g, x, out[3:], w, reverse, running, needs[0])
+    else:
+        saved, batch = Saved.of(recurrence, out[3 + every :]), Batch(x, reverse, running)
+        arriving = (g[0], g[1], g[2], g[3] if every and 3 in g else None)
+        dx, dh, dc, others = back(arriving, batch, recurrence, saved, w, zones, needs[0])
     return dx, dh, dc, *(others.get(name) for name in KNOWN), None, None

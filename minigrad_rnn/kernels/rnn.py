@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import minigrad as mg
@@ -37,6 +38,7 @@ def rnn_sequence(
     reverse: bool = False,
     running: Running | None = None,
     keep: bool = True,
+    compiled: bool = False,
 ) -> Any:
     """A simple recurrent network over a sequence; see :class:`RNNRecurrence` for the equation.
 
@@ -54,14 +56,17 @@ def rnn_sequence(
         reverse: whether to go from the last step to the first.
         running: where there is an element, ``(T, N)``; ``None``: everywhere.
         keep: whether to keep what the rule needs. Without, memory does not grow with T beyond that of the outputs.
+        compiled: whether :mod:`minigrad_rnn.compiled` is to do it, which knows no further options.
 
     Returns:
         The outputs ``(T, N, hidden_size)``, the last h, and, for the rule alone: all h, and, where the equation has
         them, the values of its nonlinearity if zoneout kept others, where arguments were not cut off, and the
         normalised sums with their scales.
     """
-    batch = Batch(x, reverse, running)
     w = Weights.of(KNOWN, (weight_ih, weight_hh, bias_ih, bias_hh, gain_hh, mask_hidden))
+    if compiled:
+        return _compiled().run(x, h0, w, recurrence, reverse, running, keep)
+    batch = Batch(x, reverse, running)
     steps, hidden = batch.steps, h0.shape[1]
     blocks = batch.blocks(hidden, 0, steps)
     kept = steps if keep else max((stop - start for start, stop in blocks), default=0)
@@ -113,6 +118,10 @@ class _Run:
                 stay(t, h, before)
 
 
+def _compiled() -> Any:
+    return importlib.import_module("minigrad_rnn.compiled.rnn")  # not before it is wanted: it imports Numba
+
+
 @mg.defvjp_joint(rnn_sequence, fresh=True, conditions=("zone_h",))
 def _rnn_back(
     g: Any,
@@ -129,11 +138,16 @@ def _rnn_back(
     recurrence: RNNRecurrence,
     reverse: bool,
     running: Running | None,
+    compiled: bool,
     needs: tuple[bool, ...],
 ) -> tuple[Any, ...]:
     weights = (weight_ih, weight_hh, bias_ih, bias_hh, gain_hh, mask_hidden)
     if isinstance(weight_hh, mg.Tensor):
         return recompute(recurrence, KNOWN, g, (x, h0, *weights, zone_h), needs, reverse, running)
-    batch, saved = Batch(x, reverse, running), Saved.of(recurrence, out[2:], zone_h)
-    dx, dh, found = back(g, batch, recurrence, Weights.of(KNOWN, weights), saved, Holding(batch, zone_h), needs[0])
+    w = Weights.of(KNOWN, weights)
+    if compiled:
+        dx, dh, found = _compiled().back(g, x, out[2:], w, recurrence, reverse, running, needs[0])
+    else:
+        batch, saved = Batch(x, reverse, running), Saved.of(recurrence, out[2:], zone_h)
+        dx, dh, found = back(g, batch, recurrence, w, saved, Holding(batch, zone_h), needs[0])
     return dx, dh, *[found.get(name) for name in KNOWN], None

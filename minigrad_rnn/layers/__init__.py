@@ -4,7 +4,7 @@ from .custom import Bidirectional as Bidirectional, RecurrentLayer as RecurrentL
 from .gru import GRU as GRU
 from .lstm import LSTM as LSTM
 from .options import Wiring as Wiring
-from .path import Plan as Plan, unrolled as unrolled
+from .path import Plan as Plan, uncompiled as uncompiled, unrolled as unrolled
 from .rnn import RNN as RNN
 
 KINDS: dict[str, type[RNN | LSTM | GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}  # by the names that users choose from

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
+import numpy
+
 import minigrad as mg
 
+from .. import compiled
 from ..cells import NONLINEARITIES, GRURecurrence, LSTMRecurrence, Recurrence, RNNRecurrence, State, Weights
 from ..cells.noise import Zones
 from ..cells.unroll import Run, Running
@@ -14,6 +18,7 @@ from ..kernels import gru_sequence, lstm_sequence, rnn_sequence
 from ..kernels.gru_parts import KNOWN as GRU_KNOWN
 from ..kernels.lstm_parts import KNOWN as LSTM_KNOWN
 from ..kernels.rnn import KNOWN as RNN_KNOWN
+from .path import inside_uncompiled
 
 KERNELS: dict[type[Recurrence], tuple[Any, tuple[str, ...]]] = {  # each with the fields of Weights that it takes
     LSTMRecurrence: (lstm_sequence, LSTM_KNOWN),
@@ -24,6 +29,11 @@ NONE = {
     "batch_norm": "batch_norm couples the sequences of a batch at every step, for which there is no kernel",
     "time_skips": "time_skips look back more than one step, for which there is no kernel",
 }
+COMPILED = {  # what compiled steps know besides the defaults
+    (RNNRecurrence, "nonlinearity"): ("tanh", "relu"),
+    (GRURecurrence, "update_gate"): ("keep", "new"),
+}
+ONLY_FIRST = ("init", "forget_bias")  # how parameters are drawn
 
 
 def why_not(recurrence: Recurrence) -> str | None:
@@ -45,6 +55,26 @@ def _lacking(recurrence: Recurrence) -> str | None:
     return None
 
 
+def why_not_compiled(recurrence: Recurrence, w: Weights) -> str | None:
+    """Why a kernel does not compile its steps, as far as it does not depend on a call; ``None`` if it does."""
+    if inside_uncompiled():
+        return "inside uncompiled()"
+    if w.weight_hh.dtype not in compiled.DTYPES or not isinstance(w.weight_hh.data, numpy.ndarray):
+        return f"steps are compiled for {compiled.DTYPES[0]} on the CPU"
+    if w.weight_hr is not None:
+        return "proj_size has no compiled steps"
+    return _not_compiled(recurrence) or compiled.lacking()
+
+
+@functools.lru_cache(256)
+def _not_compiled(recurrence: Recurrence) -> str | None:
+    for field in dataclasses.fields(recurrence):
+        value = getattr(recurrence, field.name)
+        if field.name not in ONLY_FIRST and value not in COMPILED.get((type(recurrence), field.name), (field.default,)):
+            return f"{field.name}={value!r} has no compiled steps"
+    return None
+
+
 def fused(
     recurrence: Recurrence,
     x: mg.Tensor,
@@ -59,7 +89,8 @@ def fused(
     kernel, known = KERNELS[type(recurrence)]
     inputs, parts = _inputs(recurrence, x, state, w, known, zones), len(recurrence.parts)
     cells = (every,) if parts > 1 else ()  # all h are the outputs themselves
-    output, *rest = kernel(*inputs, recurrence, reverse, running, _tracked(inputs), *cells)
+    compile = not (every or zones) and why_not_compiled(recurrence, w) is None and _alike(inputs)
+    output, *rest = kernel(*inputs, recurrence, reverse, running, _tracked(inputs), *cells, compile)
     return Run(output, tuple(rest[:parts]), (output, *rest[parts : 2 * parts - 1]) if every else ())
 
 
@@ -71,6 +102,11 @@ def _inputs(
     if unknown:
         raise NotImplementedError(f"the kernel of {recurrence.title} knows no {', '.join(unknown)}")
     return x, *state, *[getattr(w, name) for name in known], *(zones or (None,) * len(recurrence.parts))
+
+
+def _alike(tensors: tuple[mg.Tensor | None, ...]) -> bool:
+    """Whether all are of one dtype."""
+    return len({x.dtype for x in tensors if x is not None}) == 1
 
 
 def _tracked(tensors: tuple[mg.Tensor | None, ...]) -> bool:

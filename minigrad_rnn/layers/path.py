@@ -10,6 +10,7 @@ from typing import NamedTuple
 import minigrad as mg
 
 _unrolled: ContextVar[bool] = ContextVar("minigrad_rnn_unrolled", default=False)
+_uncompiled: ContextVar[bool] = ContextVar("minigrad_rnn_uncompiled", default=False)
 
 
 @contextlib.contextmanager
@@ -31,6 +32,29 @@ def unrolled() -> Iterator[None]:
         yield
     finally:
         _unrolled.reset(token)
+
+
+@contextlib.contextmanager
+def uncompiled() -> Iterator[None]:
+    """Recurrent layers that run inside compute with NumPy alone, even where Numba would compile their steps.
+
+    The results differ by rounding.
+
+    >>> from minigrad_rnn import GRU
+    >>> with uncompiled():
+    ...     GRU(2, 3).plan()[0].reason
+    'one op for the whole sequence, in NumPy: inside uncompiled()'
+    """
+    token = _uncompiled.set(True)
+    try:
+        yield
+    finally:
+        _uncompiled.reset(token)
+
+
+def inside_uncompiled() -> bool:
+    """Whether the running code is inside of :func:`uncompiled`."""
+    return _uncompiled.get()
 
 
 def inside_unrolled() -> str:

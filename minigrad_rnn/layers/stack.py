@@ -16,7 +16,7 @@ from ..cells.blame import blaming
 from ..cells.cell import parameter
 from ..cells.noise import Zones, is_probability
 from ..cells.unroll import Run, Running, unroll
-from .fused import fused, why_not
+from .fused import fused, why_not, why_not_compiled
 from .inputs import Sequences, arranged, silent
 from .options import MERGE_MODES, Wiring
 from .path import Plan, inside_unrolled
@@ -92,18 +92,24 @@ class Stack(nn.Module):
         """Which path each layer takes in each direction if it is called now, and why.
 
         >>> from minigrad_rnn import LSTM
-        >>> LSTM(2, 3).plan()
-        [Plan(part='layer0', path='fused', reason='one op for the whole sequence')]
+        >>> LSTM(2, 3).plan()  # doctest: +ELLIPSIS
+        [Plan(part='layer0', path='fused', reason='one op for the whole sequence, ...')]
         """
-        return [Plan(self.part(*place), *self._way(*place)) for place in self.places()]
+        return [self._plan(*place) for place in self.places()]
 
-    def _way(self, layer: int, reverse: bool) -> tuple[str, str]:
+    def _plan(self, layer: int, reverse: bool) -> Plan:
+        part, recorded = self.part(layer, reverse), self._why_unrolled(layer, reverse)
+        if recorded:
+            return Plan(part, "unrolled", recorded)
+        lacks = why_not_compiled(self.recurrence_of(layer, reverse), self.weights(layer, reverse))
+        if lacks is None and self.training and self.noise_of(layer, reverse).zoneout:
+            lacks = "zoneout has no compiled steps"
+        return Plan(part, "fused", "one op for the whole sequence, " + (f"in NumPy: {lacks}" if lacks else "compiled"))
+
+    def _why_unrolled(self, layer: int, reverse: bool) -> str | None:
         if inside := inside_unrolled():
-            return "unrolled", f"every op is recorded: inside {inside}"
-        if not self.fused:
-            return "unrolled", "every op is recorded: fused is False"
-        lacks = why_not(self.recurrence_of(layer, reverse))
-        return ("unrolled", lacks) if lacks else ("fused", "one op for the whole sequence")
+            return f"every op is recorded: inside {inside}"
+        return why_not(self.recurrence_of(layer, reverse)) if self.fused else "every op is recorded: fused is False"
 
     def run(self, input: Any, state: Any, lengths: Any, mask: Any, every: bool) -> tuple[Any, ...]:
         """The outputs, the last state and, if asked for, the states of every step, in the forms that the user sees."""
@@ -174,7 +180,7 @@ class Stack(nn.Module):
             masks = noise.draw(x, w, self.training)
             zones = noise.zones(x, x.shape[:2], self.sizes_of(layer, reverse)[: len(recurrence.zoned)], self.training)
             x, w = masks.on_input(x if masks.input is None else silent(x, running)), masks.on(w)
-        path = fused if self._way(layer, reverse)[0] == "fused" else unroll
+        path = unroll if self._why_unrolled(layer, reverse) else fused
         watched = mg.inspect.detecting_anomalies()
         with blaming(recurrence, w, x) if watched else contextlib.nullcontext():
             return path(recurrence, x, state, w, zones, reverse, running, every)

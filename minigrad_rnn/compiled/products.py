@@ -1,0 +1,140 @@
+"""The recurrent product of a step, batch-major.
+
+``h @ weight`` is quick where the weight lies as it is read, with the sums along its columns, and where OpenBLAS need
+not copy it at every step, see :mod:`minigrad_rnn.kernels.products`: so it is laid out once for a sequence, cut into
+pieces that are small enough.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy
+
+from ..kernels.memory import empty
+from ..kernels.products import cut
+
+Array = Any
+
+LEAST = 32  # columns that a piece should have: two registers
+WIDE = 100  # columns that it should have at most, because wide ones take twice as long to copy
+FEW = 1 << 16  # elements of a weight that is multiplied in small pieces even for many steps at once
+MANY = 1 << 18  # elements of a gradient of a weight that is computed whole if it has more
+DEEP = 720  # rows that are summed over in a small piece of the gradient of a weight
+
+
+@functools.cache
+def _width(columns: int, inner: int, size: int, times: int = 1) -> int:
+    """How many columns a piece should have, or 0 if they should be left together; multiples of 16 where it can be."""
+    most = cut(columns, inner, size, times)
+    widths = [n for n in range(min(most, WIDE), LEAST - 1, -1) if columns % n == 0]
+    return next((n for n in widths if n % 16 == 0), widths[0] if widths else 0)
+
+
+class Product:
+    """``h @ weight`` for ``h`` ``(N, inner)``, and times a mask, step by step.
+
+    Args:
+        weight: ``(inner, columns)``.
+        size: N.
+        blocks: into how many equal parts the sums may be cut too, if the pieces would else be too narrow.
+        before: what h is multiplied by first, ``(N, inner)``, or ``None``.
+        after: what the product is multiplied by, ``(N, columns)``, or ``None``.
+    """
+
+    def __init__(self, weight: Array, size: int, blocks: int = 1, before: Array = None, after: Array = None) -> None:
+        (inner, columns), self.before, self.after = weight.shape, before, after
+        self.result = numpy.empty((size, columns), weight.dtype)
+        self._masked = None if before is None else numpy.empty_like(before)
+        self._shape: tuple[int, ...] | None = None
+        self._terms = None
+        width = _width(columns, inner, size)
+        if not width and blocks > 1:
+            width, inner = _width(columns, inner // blocks, size, blocks), inner // blocks
+        else:
+            blocks = 1
+        if not width:
+            self._weight = numpy.ascontiguousarray(weight)
+            return
+        pieces = columns // width
+        self._weight = _readable(weight.reshape(blocks, inner, pieces, width).swapaxes(1, 2))
+        self._shape = (size, blocks, inner)
+        whole = self.result.reshape(1, size, pieces, width).swapaxes(1, 2)
+        if blocks > 1:
+            self._terms = numpy.empty((blocks, size, columns), weight.dtype)
+            whole = self._terms.reshape(blocks, size, pieces, width).swapaxes(1, 2)
+        self._pieces = whole
+
+    def __call__(self, h: Array) -> Array:
+        """``(N, columns)``; the next call overwrites it."""
+        if self.before is not None:
+            h = numpy.multiply(h, self.before, out=self._masked)
+        if self._shape is None:
+            h.dot(self._weight, self.result)
+        else:
+            numpy.matmul(h.reshape(self._shape).swapaxes(0, 1)[:, None], self._weight, out=self._pieces)
+            if self._terms is not None:
+                numpy.add.reduce(self._terms, axis=0, out=self.result)
+        if self.after is not None:
+            numpy.multiply(self.result, self.after, out=self.result)
+        return self.result
+
+
+class Hoisted:
+    """``x @ weight`` for many steps ``(steps, N, inner)`` at once: one product, or small ones where that is quicker."""
+
+    def __init__(self, weight: Array, size: int) -> None:
+        self.weight, self.pieces = weight, None
+        inner, columns = weight.shape
+        width = _width(columns, inner, size) if weight.size <= FEW else 0
+        if width:
+            self.pieces = _readable(weight.reshape(inner, columns // width, width).swapaxes(0, 1))
+
+    def __call__(self, x: Array, out: Array) -> None:
+        """Put the products into ``out``, ``(steps, N, columns)``."""
+        if self.pieces is None:
+            numpy.matmul(rows(x), self.weight, out=rows(out))
+        else:
+            pieces, _, width = self.pieces.shape
+            numpy.matmul(x[:, None], self.pieces, out=out.reshape(*out.shape[:2], pieces, width).swapaxes(1, 2))
+
+
+def _readable(pieces: Array) -> Array:
+    """Pieces of a weight with their columns side by side in memory: copied only if they are not."""
+    if pieces.strides[-1] == pieces.itemsize:
+        return pieces
+    copy = empty(numpy, pieces.shape, pieces.dtype)
+    copy[...] = pieces
+    return copy
+
+
+def rows(steps: Array) -> Array:
+    """``(steps, N, columns)`` as ``(steps * N, columns)``."""
+    count, size, columns = steps.shape
+    return steps.reshape(count * size, columns)
+
+
+def gradient(gates: Array, others: Array) -> Array:
+    """``gates.T @ others``: one product, or small ones while that is quicker."""
+    (count, height), width = gates.shape, others.shape[1]
+    out = empty(numpy, (height, width), gates.dtype)
+    down, across = _square(height, width) if count > 1 else (0, 0)
+    if not across:
+        return numpy.matmul(gates.T, others, out=out)
+    parts, squares = -(-count // DEEP), out.reshape(height // down, down, width // across, across).swapaxes(1, 2)
+    for k, first in enumerate(range(0, count, deep := -(-count // parts))):
+        left = gates[first : first + deep].reshape(-1, height // down, 1, down).transpose(1, 2, 3, 0)
+        right = others[first : first + deep].reshape(-1, width // across, across).swapaxes(0, 1)
+        if k == 0:
+            numpy.matmul(left, right, out=squares)
+        else:
+            numpy.add(squares, numpy.matmul(left, right), out=squares)
+    return out
+
+
+@functools.cache
+def _square(height: int, width: int) -> tuple[int, int]:
+    """How high and how wide the pieces of a gradient should be; zeros if it should be left whole."""
+    across = next((n for n in (32, 40) if width % n == 0), 0)
+    return (LEAST, across) if across and height % LEAST == 0 and height * width <= MANY else (0, 0)

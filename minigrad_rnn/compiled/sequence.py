@@ -1,0 +1,95 @@
+"""What the compiled recurrent networks share: how a sequence goes in, and what is done for many steps at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from ..cells import Weights
+from ..cells.unroll import Running
+from ..kernels.batch import Batch
+from ..kernels.memory import empty
+from .products import Hoisted, gradient, rows
+
+Array = Any
+
+
+class Sequence(Batch):
+    """The inputs, in the order in which they are processed, with padding zeroed.
+
+    Attributes:
+        ends: booleans ``(T, N)``, true where a row is over.
+    """
+
+    def __init__(self, x: Array, reverse: bool, running: Running | None) -> None:
+        super().__init__(x, reverse, running)
+        self.dtype = x.dtype
+        shape = (self.steps, self.size)
+        self.ends = numpy.zeros(shape, bool) if self.over is None else self.over.reshape(shape)
+
+    def empty(self, steps: int, columns: int) -> Array:
+        """Memory ``(steps, N, columns)``."""
+        return empty(numpy, (steps, self.size, columns), self.dtype)
+
+    def zeros(self, columns: int) -> Array:
+        """``(N, columns)``."""
+        return numpy.zeros((self.size, columns), self.dtype)
+
+    def outputs(self, states: Array) -> Array:
+        """States ``(T, N, features)`` as outputs: zeros where rows are over."""
+        if self.over is not None:
+            states = numpy.where(self.ends[:, :, None], numpy.zeros((), states.dtype), states)
+        return self.ordered(states)
+
+    def arriving(self, g: Array, start: int, stop: int) -> Array:
+        """A gradient of the outputs, of a range of steps in order of processing; anything where rows are over."""
+        return numpy.ascontiguousarray(self.ordered(g)[start:stop])
+
+
+class Gradients:
+    """Sums the gradients of the weights over ranges of steps, and computes those of the inputs."""
+
+    def __init__(self, sequence: Sequence, w: Weights, hs: Array, needs_x: bool) -> None:
+        self.sequence, self.w, self.hs, self.found = sequence, w, hs, dict[str, Array]()
+        self.x = empty(numpy, sequence.x.shape, sequence.dtype) if needs_x else None
+        self.to_x = Hoisted(w.weight_ih, sequence.size) if needs_x else None
+
+    def take(self, start: int, stop: int, at_inputs: Array, at_states: Array) -> None:
+        """What arrives at the products of a range of steps with inputs and with states, ``(steps, N, columns)``."""
+        inputs, states = rows(at_inputs), rows(at_states)
+        seen = self.hs[start:stop]
+        if self.w.mask_hidden is not None:
+            seen = seen * self.w.mask_hidden
+        self._add("weight_ih", inputs, rows(self.sequence.x[start:stop]))
+        self._add("weight_hh", states, rows(seen))
+        if self.w.bias_ih is not None:
+            self._add("bias_ih", inputs)
+            if at_states is not at_inputs:
+                self._add("bias_hh", states)
+        if self.to_x is not None and self.x is not None:
+            self.to_x(at_inputs, self.x[start:stop])
+
+    def _add(self, name: str, gates: Array, others: Array = None) -> None:
+        part = numpy.ones(len(gates), gates.dtype) @ gates if others is None else gradient(gates, others)
+        if name in self.found:
+            self.found[name] += part
+        else:
+            self.found[name] = part
+
+    def by_name(self) -> dict[str, Array]:
+        """Those of the weights."""
+        if not self.found:  # there was no step
+            return {name: numpy.zeros_like(value) for name, value in self.w._asdict().items() if value is not None}
+        if "bias_ih" in self.found and "bias_hh" not in self.found:
+            self.found["bias_hh"] = self.found["bias_ih"].copy()
+        return self.found
+
+    def of_x(self) -> Array | None:
+        """That of ``x``, if it is wanted, in the order of its steps."""
+        return self.sequence.leaving(self.x)
+
+
+def bias(w: Weights, columns: int, dtype: Any) -> Array:
+    """The sum of the biases, or zeros."""
+    return numpy.zeros(columns, dtype) if w.bias_ih is None else w.bias_ih + w.bias_hh

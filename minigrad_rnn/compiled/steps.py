@@ -1,0 +1,222 @@
+"""What a step does besides its matrix products, as loops over rows and units that Numba compiles.
+
+NumPy computes a gate, a cell, a state by one function after another, each of which goes over memory. Compiled, a step
+is one loop: everything about a unit is computed while it is in registers, for 16 units at once where the processor has
+room for them.
+
+Arrays are batch-major: a state is ``(N, hidden)``, the gates of a step stand side by side in ``(N, gates * hidden)``,
+in the order of the weights. A block of them is taken out as a slice before the loop over the units, because a sum of
+indices could be negative for all that the compiler knows, and it would not vectorise. In the names, ``at_`` is the
+gradient that arrives somewhere. ``over`` tells which rows are over: their states stay, nothing arrives at their gates,
+and everything goes straight back, in ``carry``, past the product.
+
+A step is given the arrays of a range of steps, ``(steps, N, columns)``, and its number ``t`` in it, because views of
+them would cost as much as the loop where N is small. States have one step more: those of ``t`` come before the step.
+
+The annotations are the signatures that are compiled, see :data:`KINDS`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numba
+
+from .activations import sigmoid, tanh
+
+Steps: TypeAlias = Any
+NewSteps: TypeAlias = Any
+State: TypeAlias = Any
+NewState: TypeAlias = Any
+Row: TypeAlias = Any
+Flags: TypeAlias = Any
+KINDS = {  # dims, and whether it may be read-only
+    "Steps": (3, True),
+    "NewSteps": (3, False),
+    "State": (2, True),
+    "NewState": (2, False),
+    "Row": (1, True),
+}
+
+
+@functools.cache
+def compiled(step: Callable[..., None], dtype: Any) -> Callable[..., None]:
+    """A step for arrays of a dtype. Compiled when first asked for, which takes a second; kept on disk where it can."""
+    of = numba.from_dtype(dtype)
+    kinds: dict[str, Any] = {
+        name: numba.types.Array(of, dims, "C", readonly) for name, (dims, readonly) in KINDS.items()
+    }
+    kinds["Flags"] = numba.types.Array(numba.types.boolean, 2, "C", readonly=True)
+    kinds |= {"bool": numba.types.boolean, "int": numba.types.intp}
+    signature = numba.types.void(*[kinds[p.annotation] for p in inspect.signature(step).parameters.values()])
+    options: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}  # a product and a sum in one go
+    try:
+        made: Any = numba.njit(signature, cache=True, **options)(step)
+    except RuntimeError:  # there is no folder that it may write to
+        made = numba.njit(signature, **options)(step)
+    return made  # type: ignore[no-any-return]
+
+
+def lstm(t: int, kept: NewSteps, product: State, bias: Row, over: Flags, hs: NewSteps) -> None:
+    """One step, from the cell before it in ``kept`` to that before the next.
+
+    A row of ``kept`` is: i, f, g, o (at first what the inputs contribute to them), the cell, tanh of the new one.
+    """
+    _, rows, hidden = hs.shape
+    for n in range(rows):
+        at, p, h, after = kept[t, n], product[n], hs[t + 1, n], kept[t + 1, n, 4 * hidden : 5 * hidden]
+        i, f, g, o = at[:hidden], at[hidden : 2 * hidden], at[2 * hidden : 3 * hidden], at[3 * hidden : 4 * hidden]
+        before, seen = at[4 * hidden : 5 * hidden], at[5 * hidden :]
+        p_i, p_f, p_g, p_o = p[:hidden], p[hidden : 2 * hidden], p[2 * hidden : 3 * hidden], p[3 * hidden :]
+        b_i, b_f = bias[:hidden], bias[hidden : 2 * hidden]
+        b_g, b_o = bias[2 * hidden : 3 * hidden], bias[3 * hidden :]
+        if over[t, n]:
+            after[:] = before
+            h[:] = hs[t, n]
+            continue
+        for u in range(hidden):
+            i_u = sigmoid(i[u] + p_i[u] + b_i[u])
+            f_u = sigmoid(f[u] + p_f[u] + b_f[u])
+            g_u = tanh(g[u] + p_g[u] + b_g[u])
+            o_u = sigmoid(o[u] + p_o[u] + b_o[u])
+            cell = f_u * before[u] + i_u * g_u
+            seen_u = tanh(cell)
+            i[u], f[u], g[u], o[u] = i_u, f_u, g_u, o_u
+            after[u], seen[u], h[u] = cell, seen_u, o_u * seen_u
+
+
+def lstm_back(
+    t: int, kept: Steps, arriving: Steps, over: Flags, at_h: State, carry: NewState, at_c: NewState, at_gates: NewSteps
+) -> None:
+    """One step back: from what arrives at h and c to what arrives at the arguments of the gates, and at c before."""
+    rows, hidden = carry.shape
+    one = kept.dtype.type(1)
+    for n in range(rows):
+        to, straight, d_h, d_out, d_c, at = at_gates[t, n], carry[n], at_h[n], arriving[t, n], at_c[n], kept[t, n]
+        i, f, g, o = at[:hidden], at[hidden : 2 * hidden], at[2 * hidden : 3 * hidden], at[3 * hidden : 4 * hidden]
+        before, seen = at[4 * hidden : 5 * hidden], at[5 * hidden :]
+        to_i, to_f, to_g, to_o = to[:hidden], to[hidden : 2 * hidden], to[2 * hidden : 3 * hidden], to[3 * hidden :]
+        if over[t, n]:
+            straight[:] += d_h
+            to[:] = 0
+            continue
+        for u in range(hidden):
+            d = d_h[u] + straight[u] + d_out[u]
+            d_cell = d_c[u] + d * o[u] * (one - seen[u] * seen[u])
+            to_i[u] = d_cell * g[u] * i[u] * (one - i[u])
+            to_f[u] = d_cell * before[u] * f[u] * (one - f[u])
+            to_g[u] = d_cell * i[u] * (one - g[u] * g[u])
+            to_o[u] = d * seen[u] * o[u] * (one - o[u])
+            d_c[u] = d_cell * f[u]
+            straight[u] = 0
+
+
+def gru(
+    t: int, kept: NewSteps, product: State, bias: Row, bias_q: Row, over: Flags, keeps: bool, hs: NewSteps
+) -> None:
+    """One step, with the reset gate behind the product.
+
+    A row of ``kept`` is: r, z, n (at first what the inputs contribute to them), and q, what r is multiplied by. With
+    ``keeps`` z is the share of the old state, else that of n.
+    """
+    _, rows, hidden = hs.shape
+    for n in range(rows):
+        before, after, at, p = hs[t, n], hs[t + 1, n], kept[t, n], product[n]
+        r, z, new, q = at[:hidden], at[hidden : 2 * hidden], at[2 * hidden : 3 * hidden], at[3 * hidden :]
+        p_r, p_z, p_q = p[:hidden], p[hidden : 2 * hidden], p[2 * hidden :]
+        b_r, b_z, b_n = bias[:hidden], bias[hidden : 2 * hidden], bias[2 * hidden :]
+        if over[t, n]:
+            after[:] = before
+            continue
+        for u in range(hidden):
+            r_u = sigmoid(r[u] + p_r[u] + b_r[u])
+            z_u = sigmoid(z[u] + p_z[u] + b_z[u])
+            q_u = p_q[u] + bias_q[u]
+            n_u = tanh(new[u] + b_n[u] + r_u * q_u)
+            r[u], z[u], new[u], q[u] = r_u, z_u, n_u, q_u
+            after[u] = n_u + z_u * (before[u] - n_u) if keeps else before[u] + z_u * (n_u - before[u])
+
+
+def gru_back(
+    t: int,
+    kept: Steps,
+    hs: Steps,
+    arriving: Steps,
+    over: Flags,
+    keeps: bool,
+    at_h: State,
+    carry: NewState,
+    at_gates: NewSteps,
+    at_products: NewSteps,
+) -> None:
+    """One step back: to the arguments of the gates, which are the products of the inputs, and to those of the state."""
+    rows, hidden = carry.shape
+    one = kept.dtype.type(1)
+    for n in range(rows):
+        to, to_p, straight, at = at_gates[t, n], at_products[t, n], carry[n], kept[t, n]
+        before, d_h, d_out = hs[t, n], at_h[n], arriving[t, n]
+        r, z, new, q = at[:hidden], at[hidden : 2 * hidden], at[2 * hidden : 3 * hidden], at[3 * hidden :]
+        to_r, to_z, to_n = to[:hidden], to[hidden : 2 * hidden], to[2 * hidden :]
+        p_r, p_z, p_q = to_p[:hidden], to_p[hidden : 2 * hidden], to_p[2 * hidden :]
+        if over[t, n]:
+            straight[:] += d_h
+            to[:] = 0
+            to_p[:] = 0
+            continue
+        for u in range(hidden):
+            d = d_h[u] + straight[u] + d_out[u]
+            old, share = (z[u], one - z[u]) if keeps else (one - z[u], z[u])
+            step = before[u] - new[u] if keeps else new[u] - before[u]
+            d_n = d * share * (one - new[u] * new[u])
+            d_q = d_n * r[u]
+            d_r = d_q * q[u] * (one - r[u])
+            d_z = d * step * z[u] * (one - z[u])
+            to_r[u], to_z[u], to_n[u] = d_r, d_z, d_n
+            p_r[u], p_z[u], p_q[u] = d_r, d_z, d_q
+            straight[u] = d * old
+
+
+def rnn(t: int, product: State, bias: Row, over: Flags, relu: bool, hs: NewSteps) -> None:
+    """One step; the state after it is what the inputs contribute at first."""
+    _, rows, hidden = hs.shape
+    zero = hs.dtype.type(0)
+    for n in range(rows):
+        p, after = product[n], hs[t + 1, n]
+        if over[t, n]:
+            after[:] = hs[t, n]
+        elif relu:
+            for u in range(hidden):
+                a = after[u] + p[u] + bias[u]
+                after[u] = zero if a < zero else a
+        else:
+            for u in range(hidden):
+                after[u] = tanh(after[u] + p[u] + bias[u])
+
+
+def rnn_back(
+    t: int,
+    hs: Steps,
+    arriving: Steps,
+    over: Flags,
+    relu: bool,
+    at_h: State,
+    carry: NewState,
+    at_arguments: NewSteps,
+) -> None:
+    """One step back."""
+    _, rows, hidden = hs.shape
+    zero, one = hs.dtype.type(0), hs.dtype.type(1)
+    for n in range(rows):
+        to, straight, d_h, d_out, value = at_arguments[t, n], carry[n], at_h[n], arriving[t, n], hs[t + 1, n]
+        if over[t, n]:
+            straight[:] += d_h
+            to[:] = 0
+        else:
+            for u in range(hidden):
+                d = d_h[u] + straight[u] + d_out[u]
+                slope = (one if value[u] > zero else zero) if relu else one - value[u] * value[u]
+                to[u] = d * slope
+                straight[u] = 0
