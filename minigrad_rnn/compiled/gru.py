@@ -8,15 +8,24 @@ import numpy
 
 from ..cells import GRURecurrence, Weights
 from ..cells.unroll import Running
+from .holding import held
+from .norms import Normed
 from .products import Hoisted, Product
 from .sequence import Array, Gradients, Sequence, bias
 from .steps import compiled, gru, gru_back
 
 
 def run(
-    x: Array, h: Array, w: Weights, recurrence: GRURecurrence, reverse: bool, running: Running | None, keep: bool
+    x: Array,
+    h: Array,
+    w: Weights,
+    zone: Array,
+    recurrence: GRURecurrence,
+    reverse: bool,
+    running: Running | None,
+    keep: bool,
 ) -> tuple[Array, ...]:
-    """Outputs and last h; and, to ``keep`` for the way back, all h and what the steps keep."""
+    """Outputs and last h; and, to ``keep`` for the way back, all h, what the steps keep, and the norms."""
     sequence, keeps = Sequence(x, reverse, running), recurrence.update_gate == "keep"
     steps, hidden, gates = sequence.steps, h.shape[1], len(w.weight_hh)
     chunks = sequence.chunks(gates)
@@ -25,17 +34,27 @@ def run(
     hs[0] = h
     project = Hoisted(w.weight_ih.T, sequence.size)
     product = Product(w.weight_hh.T, sequence.size, before=w.mask_hidden)
+    norms = [sequence.empty(room, n) for n in (gates, 2, gates, 2)] if recurrence.layer_norm else []
+    of_x, of_h = _normed(w, norms)
+    held_h = held(sequence, zone)
     step, b = compiled(gru, sequence.dtype), bias(w, gates, sequence.dtype)
     inside = numpy.zeros(hidden, sequence.dtype)
     if w.bias_ih is not None:  # that of q is inside the reset gate
-        b[2 * hidden :], inside = w.bias_ih[2 * hidden :], w.bias_hh[2 * hidden :]
+        b[2 * hidden :], inside[:] = w.bias_ih[2 * hidden :], w.bias_hh[2 * hidden :]
     for start, stop in chunks:
         first = start % room
         now, ends, states = kept[first : first + stop - start], sequence.ends[start:stop], hs[start : stop + 1]
         project(sequence.x[start:stop], now[:, :, :gates])
+        if of_x is not None:
+            of_x.many(first, now)
         for t in range(stop - start):
-            step(t, now, product(states[t]), b, inside, ends, keeps, states)
-    return (sequence.outputs(hs[1:]), hs[steps], *((hs, kept) if keep else ()))
+            p = product(states[t])
+            if of_h is not None:
+                of_h(first + t, p)
+            step(t, now, p, b, inside, ends, keeps, states)
+            if held_h is not None:
+                held_h(t, start, states)
+    return (sequence.outputs(hs[1:]), hs[steps], *((hs, kept, *norms) if keep else ()))
 
 
 def back(
@@ -43,6 +62,7 @@ def back(
     x: Array,
     saved: tuple[Array, ...],
     w: Weights,
+    zone: Array,
     recurrence: GRURecurrence,
     reverse: bool,
     running: Running | None,
@@ -50,18 +70,41 @@ def back(
 ) -> tuple[Array, Array, dict[str, Array]]:
     """Gradients of x, h0 and the weights by name, of what arrives at the outputs and the last h."""
     sequence, keeps = Sequence(x, reverse, running), recurrence.update_gate == "keep"
-    hs, kept = saved
+    hs, kept, *norms = saved
     gates, hidden = w.weight_hh.shape
-    product = Product(w.weight_hh, sequence.size, blocks=3, after=w.mask_hidden)
+    product = Product(w.weight_hh, sequence.size, after=w.mask_hidden)
     product.result[...] = g[1]
     at_h, carry = product.result, sequence.zeros(hidden)
+    (of_x, of_h), held_h = _normed(w, norms), held(sequence, zone)
     gradients, step = Gradients(sequence, w, hs, needs_x), compiled(gru_back, sequence.dtype)
     for start, stop in reversed(sequence.chunks(gates)):
-        here, ends, arriving = slice(start, stop), sequence.ends[start:stop], sequence.arriving(g[0], start, stop)
-        then, states = kept[here], hs[here]
-        at_gates, at_products = sequence.empty(stop - start, gates), sequence.empty(stop - start, gates)
+        then, states, ends = kept[start:stop], hs[start:stop], sequence.ends[start:stop]
+        arriving = sequence.arriving(g[0], start, stop, writable=held_h is not None)
+        at_gates, at_hh = sequence.empty(stop - start, gates), sequence.empty(stop - start, gates)
+        at_products = at_hh if of_h is None else sequence.empty(stop - start, gates)
         for t in reversed(range(stop - start)):
-            step(t, then, states, arriving, ends, keeps, at_h, carry, at_gates, at_products)
+            if held_h is not None:
+                held_h.part_all(t, start, ends, arriving, at_h, carry)
+            step(t, then, states, arriving, ends, keeps, at_h, carry, at_gates, at_hh)
+            if of_h is not None:
+                of_h.back(start + t, at_hh[t], at_products[t])
             product(at_products[t])
-        gradients.take(start, stop, at_gates, at_products)
-    return gradients.of_x(), at_h + carry, gradients.by_name()
+            if held_h is not None:
+                held_h.join(carry)
+        if of_x is None:
+            gradients.take(start, stop, at_gates, at_products)
+        else:
+            gradients.take(start, stop, of_x.many_back(start, at_gates), at_products, (at_gates, at_hh))
+    found = gradients.by_name()
+    if of_x is not None and of_h is not None:
+        found |= {"gain_ih": of_x.at_gain, "gain_hh": of_h.at_gain}
+    return gradients.of_x(), at_h + carry, found
+
+
+def _normed(w: Weights, norms: list[Array]) -> tuple[Normed | None, Normed | None]:
+    """The normalisations of what the inputs contribute and of what the state does: r and z, and apart from them n."""
+    if not norms:
+        return None, None
+    first = len(w.gain_ih) // 3 * 2
+    normal_ih, scale_ih, normal_hh, scale_hh = norms
+    return Normed(w.gain_ih, normal_ih, scale_ih, first), Normed(w.gain_hh, normal_hh, scale_hh, first)

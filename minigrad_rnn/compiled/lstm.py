@@ -6,18 +6,27 @@ from typing import Any
 
 import numpy
 
-from ..cells import Weights
+from ..cells import LSTMRecurrence, Weights
 from ..cells.unroll import Running
+from .holding import held
+from .norms import Normed, NormedCell
 from .products import Hoisted, Product
 from .sequence import Array, Gradients, Sequence, bias
 from .steps import compiled, lstm, lstm_back
 
 
 def run(
-    x: Array, h: Array, c: Array, w: Weights, reverse: bool, running: Running | None, keep: bool
+    x: Array,
+    state: tuple[Array, Array],
+    w: Weights,
+    zones: tuple[Array, Array],
+    recurrence: LSTMRecurrence,
+    reverse: bool,
+    running: Running | None,
+    keep: bool,
 ) -> tuple[Array, ...]:
-    """Outputs, last h and last c; and, to ``keep`` for the way back, all h and what the steps keep."""
-    sequence = Sequence(x, reverse, running)
+    """Outputs, last h and last c; and, to ``keep`` for the way back, all h, what the steps keep, and the norms."""
+    sequence, (h, c) = Sequence(x, reverse, running), state
     steps, hidden, gates = sequence.steps, c.shape[1], len(w.weight_hh)
     chunks = sequence.chunks(gates)
     room = steps if keep else max((stop - start for start, stop in chunks), default=0)
@@ -26,34 +35,89 @@ def run(
     hs[0], cells[0] = h, c
     project = Hoisted(w.weight_ih.T, sequence.size)
     product = Product(w.weight_hh.T, sequence.size, before=w.mask_hidden)
+    norms = [sequence.empty(room, n) for n in (gates, 2, gates, 2, hidden, 1)] if recurrence.layer_norm else []
+    of_x, of_h, of_c = _normed(w, recurrence, norms)
+    held_h, held_c = held(sequence, zones[0]), held(sequence, zones[1], gates)
     step, b = compiled(lstm, sequence.dtype), bias(w, gates, sequence.dtype)
     for start, stop in chunks:
         first = start % room
         now, ends, states = kept[first : first + stop - start + 1], sequence.ends[start:stop], hs[start : stop + 1]
         project(sequence.x[start:stop], now[:-1, :, :gates])
+        if of_x is not None:
+            of_x.many(first, now[:-1])
         for t in range(stop - start):
-            step(t, now, product(states[t]), b, ends, states)
+            p = product(states[t])
+            if of_h is not None:
+                of_h(first + t, p)
+            step(t, now, p, b, ends, states)
+            if of_c is not None:
+                of_c(t, first, now, ends, states)
+            if held_h is not None:
+                held_h(t, start, states)
+            if held_c is not None:
+                held_c(t, start, now)
         if not keep:
             cells[0] = cells[stop - start]
     last = cells[room if keep else 0].copy()  # a view would keep everything
-    return (sequence.outputs(hs[1:]), hs[steps], last, *((hs, kept) if keep else ()))
+    return (sequence.outputs(hs[1:]), hs[steps], last, *((hs, kept, *norms) if keep else ()))
 
 
 def back(
-    g: Any, x: Array, saved: tuple[Array, ...], w: Weights, reverse: bool, running: Running | None, needs_x: bool
+    g: Any,
+    x: Array,
+    saved: tuple[Array, ...],
+    w: Weights,
+    zones: tuple[Array, Array],
+    recurrence: LSTMRecurrence,
+    reverse: bool,
+    running: Running | None,
+    needs_x: bool,
 ) -> tuple[Array, Array, Array, dict[str, Array]]:
     """Gradients of x, h0, c0 and the weights by name, of what arrives at the outputs, the last h and the last c."""
-    sequence, (hs, kept) = Sequence(x, reverse, running), saved
+    sequence, (hs, kept, *norms) = Sequence(x, reverse, running), saved
     at_c, gates = g[2].copy(), len(w.weight_hh)
-    product = Product(w.weight_hh, sequence.size, blocks=4, after=w.mask_hidden)
+    product = Product(w.weight_hh, sequence.size, after=w.mask_hidden)
     product.result[...] = g[1]
     at_h, carry = product.result, numpy.zeros_like(at_c)
-    gradients, step = Gradients(sequence, w, hs, needs_x), compiled(lstm_back, sequence.dtype)
+    of_x, of_h, of_c = _normed(w, recurrence, norms)
+    held_h, held_c = held(sequence, zones[0]), held(sequence, zones[1])
+    gradients, step, shown = Gradients(sequence, w, hs, needs_x), compiled(lstm_back, sequence.dtype), of_c is not None
     for start, stop in reversed(sequence.chunks(gates)):
         then, ends, at_gates = kept[start:stop], sequence.ends[start:stop], sequence.empty(stop - start, gates)
-        arriving = sequence.arriving(g[0], start, stop)
+        arriving = sequence.arriving(g[0], start, stop, writable=held_h is not None)
+        at_products = at_gates if of_h is None else sequence.empty(stop - start, gates)
         for t in reversed(range(stop - start)):
-            step(t, then, arriving, ends, at_h, carry, at_c, at_gates)
-            product(at_gates[t])
-        gradients.take(start, stop, at_gates, at_gates)
-    return gradients.of_x(), at_h + carry, at_c, gradients.by_name()
+            if held_h is not None:
+                held_h.part_all(t, start, ends, arriving, at_h, carry)
+            if held_c is not None:
+                held_c.part(t, start, ends, at_c)
+            if of_c is not None:
+                of_c.back(t, start, then, arriving, ends, at_h, carry, at_c)
+            step(t, then, arriving, ends, shown, at_h, carry, at_c, at_gates)
+            if of_h is not None:
+                of_h.back(start + t, at_gates[t], at_products[t])
+            product(at_products[t])
+            if held_h is not None:
+                held_h.join(carry)
+            if held_c is not None:
+                held_c.join(at_c)
+        if of_x is None:
+            gradients.take(start, stop, at_gates, at_gates)
+        else:
+            gradients.take(start, stop, of_x.many_back(start, at_gates), at_products, (at_gates, at_gates))
+    found = gradients.by_name()
+    if of_x is not None and of_h is not None and of_c is not None:
+        found |= {"gain_ih": of_x.at_gain, "gain_hh": of_h.at_gain}
+        found |= {"gain_cell": of_c.at_gain, "bias_cell": of_c.at_bias}
+    return gradients.of_x(), at_h + carry, at_c, found
+
+
+def _normed(
+    w: Weights, recurrence: LSTMRecurrence, norms: list[Array]
+) -> tuple[Normed | None, Normed | None, NormedCell | None]:
+    """The normalisations of what the inputs contribute, of what the state does, and of the cell, if there are any."""
+    if not norms:
+        return None, None, None
+    normal_ih, scale_ih, normal_hh, scale_hh, normal, scale = norms
+    of_cell = NormedCell(w.gain_cell, w.bias_cell, normal, scale, recurrence.layer_norm == "torch")
+    return Normed(w.gain_ih, normal_ih, scale_ih), Normed(w.gain_hh, normal_hh, scale_hh), of_cell

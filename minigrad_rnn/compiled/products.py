@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 
 from ..kernels.memory import empty
-from ..kernels.products import cut
+from ..kernels.products import LARGE, SMALL, threads
 
 Array = Any
 
@@ -25,11 +25,19 @@ DEEP = 720  # rows that are summed over in a small piece of the gradient of a we
 
 
 @functools.cache
-def _width(columns: int, inner: int, size: int, times: int = 1) -> int:
-    """How many columns a piece should have, or 0 if they should be left together; multiples of 16 where it can be."""
-    most = cut(columns, inner, size, times)
-    widths = [n for n in range(min(most, WIDE), LEAST - 1, -1) if columns % n == 0]
-    return next((n for n in widths if n % 16 == 0), widths[0] if widths else 0)
+def _pieces(columns: int, inner: int, size: int) -> tuple[int, int]:
+    """Into how many parts the sums of a product should be cut, and how many columns a piece should have.
+
+    No columns: it should be left whole. Pieces are quickest with multiples of 16 columns, of 8 next.
+    """
+    work = columns * inner * size
+    if work > SMALL and not (work > LARGE and threads() > 1):
+        for blocks in [n for n in (1, 2, 4, 8, 16, 32) if inner % n == 0]:
+            most = min(WIDE, SMALL // (inner // blocks * size))
+            widths = [n for n in range(most, LEAST - 1, -1) if columns % n == 0]
+            if widths:
+                return blocks, min(widths, key=lambda n: (n % 16 > 0) + (n % 8 > 0))
+    return 1, 0
 
 
 class Product:
@@ -38,26 +46,21 @@ class Product:
     Args:
         weight: ``(inner, columns)``.
         size: N.
-        blocks: into how many equal parts the sums may be cut too, if the pieces would else be too narrow.
         before: what h is multiplied by first, ``(N, inner)``, or ``None``.
         after: what the product is multiplied by, ``(N, columns)``, or ``None``.
     """
 
-    def __init__(self, weight: Array, size: int, blocks: int = 1, before: Array = None, after: Array = None) -> None:
+    def __init__(self, weight: Array, size: int, before: Array = None, after: Array = None) -> None:
         (inner, columns), self.before, self.after = weight.shape, before, after
         self.result = numpy.empty((size, columns), weight.dtype)
         self._masked = None if before is None else numpy.empty_like(before)
         self._shape: tuple[int, ...] | None = None
         self._terms = None
-        width = _width(columns, inner, size)
-        if not width and blocks > 1:
-            width, inner = _width(columns, inner // blocks, size, blocks), inner // blocks
-        else:
-            blocks = 1
+        blocks, width = _pieces(columns, inner, size)
         if not width:
             self._weight = numpy.ascontiguousarray(weight)
             return
-        pieces = columns // width
+        pieces, inner = columns // width, inner // blocks
         self._weight = _readable(weight.reshape(blocks, inner, pieces, width).swapaxes(1, 2))
         self._shape = (size, blocks, inner)
         whole = self.result.reshape(1, size, pieces, width).swapaxes(1, 2)
@@ -87,29 +90,32 @@ class Hoisted:
     def __init__(self, weight: Array, size: int) -> None:
         self.weight, self.pieces = weight, None
         inner, columns = weight.shape
-        width = _width(columns, inner, size) if weight.size <= FEW else 0
-        if width:
+        blocks, width = _pieces(columns, inner, size) if weight.size <= FEW else (1, 0)
+        if width and blocks == 1:
             self.pieces = _readable(weight.reshape(inner, columns // width, width).swapaxes(0, 1))
 
     def __call__(self, x: Array, out: Array) -> None:
         """Put the products into ``out``, ``(steps, N, columns)``."""
         if self.pieces is None:
-            numpy.matmul(rows(x), self.weight, out=rows(out))
+            numpy.matmul(rows_of(x), self.weight, out=rows_of(out))
         else:
             pieces, _, width = self.pieces.shape
             numpy.matmul(x[:, None], self.pieces, out=out.reshape(*out.shape[:2], pieces, width).swapaxes(1, 2))
 
 
 def _readable(pieces: Array) -> Array:
-    """Pieces of a weight with their columns side by side in memory: copied only if they are not."""
-    if pieces.strides[-1] == pieces.itemsize:
+    """Pieces of a weight with their columns side by side in memory: copied only if they are not.
+
+    Or if rows are so far apart that the cache has the same few places for all of them.
+    """
+    if pieces.strides[-1] == pieces.itemsize and pieces.strides[-2] % 1024:
         return pieces
     copy = empty(numpy, pieces.shape, pieces.dtype)
     copy[...] = pieces
     return copy
 
 
-def rows(steps: Array) -> Array:
+def rows_of(steps: Array) -> Array:
     """``(steps, N, columns)`` as ``(steps * N, columns)``."""
     count, size, columns = steps.shape
     return steps.reshape(count * size, columns)
@@ -137,4 +143,4 @@ def gradient(gates: Array, others: Array) -> Array:
 def _square(height: int, width: int) -> tuple[int, int]:
     """How high and how wide the pieces of a gradient should be; zeros if it should be left whole."""
     across = next((n for n in (32, 40) if width % n == 0), 0)
-    return (LEAST, across) if across and height % LEAST == 0 and height * width <= MANY else (0, 0)
+    return (32, across) if across and height % 32 == 0 and height * width <= MANY else (0, 0)

@@ -4,29 +4,53 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy
+
 from ..cells import RNNRecurrence, Weights
 from ..cells.unroll import Running
+from .holding import held
+from .norms import Normed
 from .products import Hoisted, Product
 from .sequence import Array, Gradients, Sequence, bias
 from .steps import compiled, rnn, rnn_back
 
 
 def run(
-    x: Array, h: Array, w: Weights, recurrence: RNNRecurrence, reverse: bool, running: Running | None, keep: bool
+    x: Array,
+    h: Array,
+    w: Weights,
+    zone: Array,
+    recurrence: RNNRecurrence,
+    reverse: bool,
+    running: Running | None,
+    keep: bool,
 ) -> tuple[Array, ...]:
-    """Outputs and last h; and, to ``keep`` for the way back, all h."""
+    """Outputs and last h; and, to ``keep`` for the way back, all h and the norms."""
     sequence, relu = Sequence(x, reverse, running), recurrence.nonlinearity == "relu"
-    hs = sequence.empty(sequence.steps + 1, h.shape[1])
+    steps, hidden = sequence.steps, h.shape[1]
+    chunks = sequence.chunks(hidden)
+    room = steps if keep else max((stop - start for start, stop in chunks), default=0)
+    hs = sequence.empty(steps + 1, hidden)
     hs[0] = h
     project = Hoisted(w.weight_ih.T, sequence.size)
     product = Product(w.weight_hh.T, sequence.size, before=w.mask_hidden)
-    step, b = compiled(rnn, sequence.dtype), bias(w, h.shape[1], sequence.dtype)
-    for start, stop in sequence.chunks(h.shape[1]):
-        project(sequence.x[start:stop], hs[start + 1 : stop + 1])
-        ends, states = sequence.ends[start:stop], hs[start : stop + 1]
+    norms = [sequence.empty(room, n) for n in (hidden, 2)] if recurrence.layer_norm else []
+    of_both, held_h = _normed(w, norms), held(sequence, zone)
+    step, b = compiled(rnn, sequence.dtype), bias(w, hidden, sequence.dtype)
+    nothing = None if of_both is None else sequence.zeros(hidden)
+    for start, stop in chunks:
+        first, ends, states = start % room, sequence.ends[start:stop], hs[start : stop + 1]
+        project(sequence.x[start:stop], states[1:])
         for t in range(stop - start):
-            step(t, product(states[t]), b, ends, relu, states)
-    return (sequence.outputs(hs[1:]), hs[sequence.steps], *((hs,) if keep else ()))
+            p = product(states[t])
+            if of_both is not None:
+                numpy.add(states[t + 1], p, out=states[t + 1])
+                of_both(first + t, states[t + 1])
+                p = nothing
+            step(t, p, b, ends, relu, states)
+            if held_h is not None:
+                held_h(t, start, states)
+    return (sequence.outputs(hs[1:]), hs[steps], *((hs, *norms) if keep else ()))
 
 
 def back(
@@ -34,23 +58,38 @@ def back(
     x: Array,
     saved: tuple[Array, ...],
     w: Weights,
+    zone: Array,
     recurrence: RNNRecurrence,
     reverse: bool,
     running: Running | None,
     needs_x: bool,
 ) -> tuple[Array, Array, dict[str, Array]]:
     """Gradients of x, h0 and the weights by name, of what arrives at the outputs and the last h."""
-    sequence, relu, (hs,) = Sequence(x, reverse, running), recurrence.nonlinearity == "relu", saved
-    product, (_, _, hidden) = Product(w.weight_hh, sequence.size, after=w.mask_hidden), hs.shape
+    sequence, relu, (hs, *norms) = Sequence(x, reverse, running), recurrence.nonlinearity == "relu", saved
+    product, hidden = Product(w.weight_hh, sequence.size, after=w.mask_hidden), hs.shape[2]
     product.result[...] = g[1]
     at_h, carry = product.result, sequence.zeros(hidden)
+    of_both, held_h = _normed(w, norms), held(sequence, zone)
     gradients, step = Gradients(sequence, w, hs, needs_x), compiled(rnn_back, sequence.dtype)
     for start, stop in reversed(sequence.chunks(hidden)):
-        at_arguments = sequence.empty(stop - start, hidden)
         states, ends = hs[start : stop + 1], sequence.ends[start:stop]
-        arriving = sequence.arriving(g[0], start, stop)
+        at_arguments = sequence.empty(stop - start, hidden)
+        arriving = sequence.arriving(g[0], start, stop, writable=held_h is not None)
+        at_products = at_arguments if of_both is None else sequence.empty(stop - start, hidden)
         for t in reversed(range(stop - start)):
+            if held_h is not None:
+                held_h.part_all(t, start, ends, arriving, at_h, carry)
             step(t, states, arriving, ends, relu, at_h, carry, at_arguments)
-            product(at_arguments[t])
-        gradients.take(start, stop, at_arguments, at_arguments)
-    return gradients.of_x(), at_h + carry, gradients.by_name()
+            if of_both is not None:
+                of_both.back(start + t, at_arguments[t], at_products[t])
+            product(at_products[t])
+            if held_h is not None:
+                held_h.join(carry)
+        gradients.take(start, stop, at_products, at_products, (at_arguments, at_arguments))
+    found = gradients.by_name()
+    return gradients.of_x(), at_h + carry, found if of_both is None else found | {"gain_hh": of_both.at_gain}
+
+
+def _normed(w: Weights, norms: list[Array]) -> Normed | None:
+    """The normalisation of what inputs and state contribute together, if there is one."""
+    return Normed(w.gain_hh, *norms) if norms else None

@@ -10,7 +10,7 @@ from ..cells import Weights
 from ..cells.unroll import Running
 from ..kernels.batch import Batch
 from ..kernels.memory import empty
-from .products import Hoisted, gradient, rows
+from .products import Hoisted, gradient, rows_of
 
 Array = Any
 
@@ -42,9 +42,10 @@ class Sequence(Batch):
             states = numpy.where(self.ends[:, :, None], numpy.zeros((), states.dtype), states)
         return self.ordered(states)
 
-    def arriving(self, g: Array, start: int, stop: int) -> Array:
+    def arriving(self, g: Array, start: int, stop: int, writable: bool = False) -> Array:
         """A gradient of the outputs, of a range of steps in order of processing; anything where rows are over."""
-        return numpy.ascontiguousarray(self.ordered(g)[start:stop])
+        there = self.ordered(g)[start:stop]
+        return there.copy() if writable else numpy.ascontiguousarray(there)
 
 
 class Gradients:
@@ -55,18 +56,22 @@ class Gradients:
         self.x = empty(numpy, sequence.x.shape, sequence.dtype) if needs_x else None
         self.to_x = Hoisted(w.weight_ih, sequence.size) if needs_x else None
 
-    def take(self, start: int, stop: int, at_inputs: Array, at_states: Array) -> None:
-        """What arrives at the products of a range of steps with inputs and with states, ``(steps, N, columns)``."""
-        inputs, states = rows(at_inputs), rows(at_states)
+    def take(self, start: int, stop: int, at_inputs: Array, at_states: Array, at_biases: Array = None) -> None:
+        """What arrives at the products of a range of steps with inputs and with states, ``(steps, N, columns)``.
+
+        And at the biases, if that is not the same.
+        """
+        inputs, states = rows_of(at_inputs), rows_of(at_states)
         seen = self.hs[start:stop]
         if self.w.mask_hidden is not None:
             seen = seen * self.w.mask_hidden
-        self._add("weight_ih", inputs, rows(self.sequence.x[start:stop]))
-        self._add("weight_hh", states, rows(seen))
+        self._add("weight_ih", inputs, rows_of(self.sequence.x[start:stop]))
+        self._add("weight_hh", states, rows_of(seen))
         if self.w.bias_ih is not None:
-            self._add("bias_ih", inputs)
-            if at_states is not at_inputs:
-                self._add("bias_hh", states)
+            of_inputs, of_states = (inputs, states) if at_biases is None else map(rows_of, at_biases)
+            self._add("bias_ih", of_inputs)
+            if of_states is not of_inputs:
+                self._add("bias_hh", of_states)
         if self.to_x is not None and self.x is not None:
             self.to_x(at_inputs, self.x[start:stop])
 

@@ -32,6 +32,8 @@ NewSteps: TypeAlias = Any
 State: TypeAlias = Any
 NewState: TypeAlias = Any
 Row: TypeAlias = Any
+NewRow: TypeAlias = Any
+Units: TypeAlias = Any
 Flags: TypeAlias = Any
 KINDS = {  # dims, and whether it may be read-only
     "Steps": (3, True),
@@ -39,6 +41,7 @@ KINDS = {  # dims, and whether it may be read-only
     "State": (2, True),
     "NewState": (2, False),
     "Row": (1, True),
+    "NewRow": (1, False),
 }
 
 
@@ -49,10 +52,11 @@ def compiled(step: Callable[..., None], dtype: Any) -> Callable[..., None]:
     kinds: dict[str, Any] = {
         name: numba.types.Array(of, dims, "C", readonly) for name, (dims, readonly) in KINDS.items()
     }
-    kinds["Flags"] = numba.types.Array(numba.types.boolean, 2, "C", readonly=True)
-    kinds |= {"bool": numba.types.boolean, "int": numba.types.intp}
+    flag = numba.types.boolean
+    kinds |= {"Flags": numba.types.Array(flag, 2, "C", readonly=True), "Units": numba.types.Array(flag, 3, "C", True)}
+    kinds |= {"bool": flag, "int": numba.types.intp}
     signature = numba.types.void(*[kinds[p.annotation] for p in inspect.signature(step).parameters.values()])
-    options: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}  # a product and a sum in one go
+    options: dict[str, Any] = {"fastmath": {"contract", "reassoc"}, "error_model": "numpy"}  # sums of many at once
     try:
         made: Any = numba.njit(signature, cache=True, **options)(step)
     except RuntimeError:  # there is no folder that it may write to
@@ -89,9 +93,20 @@ def lstm(t: int, kept: NewSteps, product: State, bias: Row, over: Flags, hs: New
 
 
 def lstm_back(
-    t: int, kept: Steps, arriving: Steps, over: Flags, at_h: State, carry: NewState, at_c: NewState, at_gates: NewSteps
+    t: int,
+    kept: Steps,
+    arriving: Steps,
+    over: Flags,
+    shown: bool,
+    at_h: State,
+    carry: NewState,
+    at_c: NewState,
+    at_gates: NewSteps,
 ) -> None:
-    """One step back: from what arrives at h and c to what arrives at the arguments of the gates, and at c before."""
+    """One step back: from what arrives at h and c to what arrives at the arguments of the gates, and at c before.
+
+    With ``shown``, what arrives at c by way of h is in ``at_c`` already.
+    """
     rows, hidden = carry.shape
     one = kept.dtype.type(1)
     for n in range(rows):
@@ -105,7 +120,7 @@ def lstm_back(
             continue
         for u in range(hidden):
             d = d_h[u] + straight[u] + d_out[u]
-            d_cell = d_c[u] + d * o[u] * (one - seen[u] * seen[u])
+            d_cell = d_c[u] if shown else d_c[u] + d * o[u] * (one - seen[u] * seen[u])
             to_i[u] = d_cell * g[u] * i[u] * (one - i[u])
             to_f[u] = d_cell * before[u] * f[u] * (one - f[u])
             to_g[u] = d_cell * i[u] * (one - g[u] * g[u])

@@ -70,7 +70,7 @@ def gru_sequence(
     """
     w = Weights.of(KNOWN, (weight_ih, weight_hh, bias_ih, bias_hh, gain_ih, gain_hh, mask_hidden))
     if compiled:
-        return _compiled().run(x, h0, w, recurrence, reverse, running, keep)
+        return _compiled().run(x, h0, w, zone_h, recurrence, reverse, running, keep)
     batch = Batch(x, reverse, running)
     steps, hidden = batch.steps, h0.shape[1]
     blocks = batch.blocks(hidden, 0, steps)
@@ -238,7 +238,7 @@ def _gru_back(
         return recompute(recurrence, KNOWN, g, (x, h0, *weights, zone_h), needs, reverse, running)
     w = Weights.of(KNOWN, weights)
     if compiled:
-        dx, dh, found = _compiled().back(g, x, out[2:], w, recurrence, reverse, running, needs[0])
+        dx, dh, found = _compiled().back(g, x, out[2:], w, zone_h, recurrence, reverse, running, needs[0])
         return dx, dh, *[found.get(name) for name in KNOWN], None
     batch = Batch(x, reverse, running)
     kind = After if recurrence.reset_after else Before

@@ -83,7 +83,7 @@ def lstm_sequence(
     weights = (weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, weight_peephole)
     w = Weights.of(KNOWN, (*weights, gain_ih, gain_hh, gain_cell, bias_cell, mask_hidden))
     if compiled:
-        return _compiled().run(x, h0, c0, w, reverse, running, keep)
+        return _compiled().run(x, (h0, c0), w, (zone_h, zone_c), recurrence, reverse, running, keep)
     batch, h, c = Batch(x, reverse, running), h0.T, c0.T
     steps, rows = batch.steps, recurrence.gates * len(c)
     whole = keep or every
@@ -165,7 +165,7 @@ def _lstm_back(
         return recompute(recurrence, KNOWN, g, inputs, needs, reverse, running)
     w, zones = Weights.of(KNOWN, weights), (zone_h, zone_c)
     if compiled:
-        dx, dh, dc, others = _compiled().back(g, x, out[3:], w, reverse, running, needs[0])
+        dx, dh, dc, others = _compiled().back(g, x, out[3:], w, zones, recurrence, reverse, running, needs[0])
     else:
         saved, batch = Saved.of(recurrence, out[3 + every :]), Batch(x, reverse, running)
         arriving = (g[0], g[1], g[2], g[3] if every and 3 in g else None)

@@ -65,7 +65,7 @@ def rnn_sequence(
     """
     w = Weights.of(KNOWN, (weight_ih, weight_hh, bias_ih, bias_hh, gain_hh, mask_hidden))
     if compiled:
-        return _compiled().run(x, h0, w, recurrence, reverse, running, keep)
+        return _compiled().run(x, h0, w, zone_h, recurrence, reverse, running, keep)
     batch = Batch(x, reverse, running)
     steps, hidden = batch.steps, h0.shape[1]
     blocks = batch.blocks(hidden, 0, steps)
@@ -146,7 +146,7 @@ def _rnn_back(
         return recompute(recurrence, KNOWN, g, (x, h0, *weights, zone_h), needs, reverse, running)
     w = Weights.of(KNOWN, weights)
     if compiled:
-        dx, dh, found = _compiled().back(g, x, out[2:], w, recurrence, reverse, running, needs[0])
+        dx, dh, found = _compiled().back(g, x, out[2:], w, zone_h, recurrence, reverse, running, needs[0])
     else:
         batch, saved = Batch(x, reverse, running), Saved.of(recurrence, out[2:], zone_h)
         dx, dh, found = back(g, batch, recurrence, w, saved, Holding(batch, zone_h), needs[0])

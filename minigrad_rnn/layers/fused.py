@@ -32,6 +32,9 @@ NONE = {
 COMPILED = {  # what compiled steps know besides the defaults
     (RNNRecurrence, "nonlinearity"): ("tanh", "relu"),
     (GRURecurrence, "update_gate"): ("keep", "new"),
+    (LSTMRecurrence, "layer_norm"): (None, "ba", "torch"),
+    (GRURecurrence, "layer_norm"): (None, "ba"),
+    (RNNRecurrence, "layer_norm"): (None, "ba"),
 }
 ONLY_FIRST = ("init", "forget_bias")  # how parameters are drawn
 
@@ -89,7 +92,8 @@ def fused(
     kernel, known = KERNELS[type(recurrence)]
     inputs, parts = _inputs(recurrence, x, state, w, known, zones), len(recurrence.parts)
     cells = (every,) if parts > 1 else ()  # all h are the outputs themselves
-    compile = not (every or zones) and why_not_compiled(recurrence, w) is None and _alike(inputs)
+    shares = any(zone is not None and not zone.ndim for zone in zones)  # of zoneout in evaluation
+    compile = not (every or shares) and why_not_compiled(recurrence, w) is None and _alike(inputs)
     output, *rest = kernel(*inputs, recurrence, reverse, running, _tracked(inputs), *cells, compile)
     return Run(output, tuple(rest[:parts]), (output, *rest[parts : 2 * parts - 1]) if every else ())
 
@@ -105,8 +109,8 @@ def _inputs(
 
 
 def _alike(tensors: tuple[mg.Tensor | None, ...]) -> bool:
-    """Whether all are of one dtype."""
-    return len({x.dtype for x in tensors if x is not None}) == 1
+    """Whether all numbers are of one dtype."""
+    return len({x.dtype for x in tensors if x is not None and x.dtype != bool}) == 1
 
 
 def _tracked(tensors: tuple[mg.Tensor | None, ...]) -> bool:

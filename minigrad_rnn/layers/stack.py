@@ -102,8 +102,8 @@ class Stack(nn.Module):
         if recorded:
             return Plan(part, "unrolled", recorded)
         lacks = why_not_compiled(self.recurrence_of(layer, reverse), self.weights(layer, reverse))
-        if lacks is None and self.training and self.noise_of(layer, reverse).zoneout:
-            lacks = "zoneout has no compiled steps"
+        if lacks is None and not self.training and self.noise_of(layer, reverse).zoneout:
+            lacks = "zoneout has no compiled steps in evaluation"
         return Plan(part, "fused", "one op for the whole sequence, " + (f"in NumPy: {lacks}" if lacks else "compiled"))
 
     def _why_unrolled(self, layer: int, reverse: bool) -> str | None:

@@ -4,8 +4,9 @@
     env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS=1 python tests/benchmarks/layers.py
     env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS=2 python tests/benchmarks/layers.py
 
-PyTorch gets as many threads as OpenBLAS. Beside each layer stand the bare products of the same step in NumPy, cut as
-the layer cuts them: nothing built on them can be quicker. Arguments choose layers by name; ``--forward`` times the
+PyTorch gets as many threads as OpenBLAS. Beside each layer stand the bare products of the same step in NumPy, laid out
+and cut as the compiled layer does it, which is the quickest way known; and, where Numba is installed, the layer that
+NumPy computes alone. Arguments choose layers by name; ``--forward`` times the
 forward alone, without a graph; ``--memory`` measures the peak of memory of training steps, each layer in a process of
 its own; ``--options`` compares layers with lengths, layer normalisation and the regularisers with the plain one;
 ``--long`` adds the shapes that take long; ``--shape T,N,input,hidden`` takes that one; ``--rounds N``.
@@ -28,7 +29,8 @@ import numpy as np
 
 import minigrad as mg
 import minigrad_rnn
-from minigrad_rnn.kernels.products import Back, Forward
+from minigrad_rnn import compiled
+from minigrad_rnn.compiled.products import Hoisted, Product, gradient
 
 Shape = tuple[int, ...]
 SHAPES: list[Shape] = [
@@ -74,6 +76,11 @@ def ours(
     return mg.no_grad()(lambda: layer(inputs, lengths=lengths)) if forward else run
 
 
+def alone(run: Callable[[], object]) -> Callable[[], object]:
+    """Without compiled steps."""
+    return minigrad_rnn.uncompiled()(run)
+
+
 def theirs(kind: str, x: Any, cotangent: Any, forward: bool) -> tuple[Callable[[], object], dict[str, Any]]:
     import torch
 
@@ -97,23 +104,22 @@ def products(kind: str, x: Any, hidden: int, forward: bool) -> Callable[[], obje
     steps, size, features = x.shape
     rows = GATES[kind] * hidden
     rng = np.random.default_rng(0)
-    columns = np.ascontiguousarray(x.reshape(-1, features).T)
     w, u = (rng.normal(size=(rows, n)).astype("f4") for n in (features, hidden))
-    gates, h = (rng.normal(size=(n, size)).astype("f4") for n in (rows, hidden))
-    all_gates, all_h = (rng.normal(size=(n, steps * size)).astype("f4") for n in (rows, hidden))
-    up, back, down = Forward(np, u, size), Back(np, u, size, GATES[kind]), np.empty_like(h)
+    gates, hs = (rng.normal(size=(steps, size, n)).astype("f4") for n in (rows, hidden))
+    project, up, down, back = Hoisted(w.T, size), Product(u.T, size), Hoisted(w, size), Product(u, size)
+    all_gates, all_x, all_h, out = (a.reshape(steps * size, -1) for a in (gates, x, hs, np.empty_like(x)))
 
     def run() -> None:
-        w @ columns
-        for _ in range(steps):
+        project(x, gates)
+        for h in hs:
             up(h)
         if forward:
             return
-        for _ in range(steps):
-            back(gates, down)
-        all_gates @ columns.T
-        all_gates @ all_h.T
-        all_gates.T @ w
+        for d in gates:
+            back(d)
+        gradient(all_gates, all_x)
+        gradient(all_gates, all_h)
+        down(gates, out.reshape(x.shape))
 
     return run
 
@@ -126,7 +132,8 @@ def times(kinds: list[str], shapes: list[Shape], rounds: int, forward: bool) -> 
     """One line for each layer and shape: medians in ms and ratios of times measured in turn."""
     print(f"\n{'forward alone' if forward else 'forward and backward'}, ms")
     print(f"{'layer':<6}{'T, N, input, hidden':<22}"
-          f"{'minigrad':>10}{'PyTorch':>10}{'ratio':>8}{'products':>10}{'ratio':>8}")
+          f"{'minigrad':>10}{'PyTorch':>10}{'ratio':>8}{'products':>10}{'ratio':>8}"
+          + ("" if compiled.lacking() else f"{'NumPy':>10}{'/ PyTorch':>10}"))
     for kind in kinds:
         for shape in shapes:
             x, cotangent = data(shape)
@@ -135,6 +142,8 @@ def times(kinds: list[str], shapes: list[Shape], rounds: int, forward: bool) -> 
                 contenders["PyTorch"], weights = theirs(kind, x, cotangent, forward)
             contenders = {"minigrad": ours(kind, x, cotangent, weights, forward), **contenders}
             contenders["products"] = products(kind, x, shape[-1], forward)
+            if not compiled.lacking():
+                contenders["NumPy"] = alone(ours(kind, x, cotangent, weights, forward))
             repeats = rounds * (8 if shape[0] * shape[-1] <= 128 * 50 else 1)
             measured = measure.compare(contenders, repeats, warmup=2)
             cells = [f"{statistics.median(measured['minigrad']) * 1e3:10.2f}"]
@@ -145,6 +154,11 @@ def times(kinds: list[str], shapes: list[Shape], rounds: int, forward: bool) -> 
                     cells.append(f"{statistics.median(measured[name]) * 1e3:10.2f}{ratio:8.2f}")
                 else:
                     cells.append(f"{'':18}")
+            if "NumPy" in measured:
+                cells.append(f"{statistics.median(measured['NumPy']) * 1e3:10.2f}")
+                if "PyTorch" in measured:
+                    pairs = zip(measured["NumPy"], measured["PyTorch"], strict=True)
+                    cells.append(f"{statistics.median(a / b for a, b in pairs):10.2f}")
             print(f"{kind:<6}{', '.join(map(str, shape)):<22}" + "".join(cells), flush=True)
 
 
@@ -223,7 +237,8 @@ if __name__ == "__main__":
         print(peak(options.peak, options.kinds[0], chosen[0]))
     else:
         version = importlib.metadata.version("torch") if has_torch() else "missing"
-        measure.environment(torch=version, threads=str(THREADS))
+        numba = importlib.metadata.version("numba") if not compiled.lacking() else "missing"
+        measure.environment(torch=version, numba=numba, threads=str(THREADS))
         if options.memory:
             memory(options.kinds, chosen)
         elif options.options:

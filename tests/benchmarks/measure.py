@@ -17,10 +17,10 @@ import numpy
 
 
 def compare(contenders: dict[str, Callable[[], object]], rounds: int, warmup: int = 5) -> dict[str, list[float]]:
-    """Seconds of each contender in each round."""
+    """Seconds of each contender in each round; every second round in the other order, as each leaves its caches."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for round_ in range(warmup + rounds):
-        for name, run in contenders.items():
+        for name, run in list(contenders.items())[:: -1 if round_ % 2 else 1]:
             start = time.perf_counter()
             run()
             if round_ >= warmup:

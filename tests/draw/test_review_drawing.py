@@ -128,7 +128,11 @@ def test_a_context_larger_than_the_graph_draws_all_of_it():
     assert len(mg.draw.diff(loss(), other, context=10**9).diagram.boxes) == 3
 
 
-@pytest.mark.parametrize("gradient", ["x", {}, [1, 2], object(), mg.ones(2), np.ones((3, 3))], ids=str)
+@pytest.mark.parametrize(
+    "gradient",
+    ["x", {}, [1, 2], object(), mg.ones(2), np.ones((3, 3))],
+    ids=["text", "dict", "list", "object", "tensor", "array"],
+)
 def test_a_gradient_that_does_not_fit_is_told_the_shape(gradient):
     with pytest.raises(mg.GraphError, match=r"draw.backward: gradient is .* shape \(3,\)"):
         mg.draw.backward(mg.ones(3, requires_grad=True) * 2, gradient=gradient)

@@ -1,0 +1,80 @@
+"""Zoneout, compiled: units that keep their state of the step before; see :mod:`.steps` for the conventions."""
+
+from __future__ import annotations
+
+import numpy
+
+from .sequence import Array, Sequence
+from .steps import Flags, NewState, NewSteps, Units, compiled
+
+
+class Held:
+    """The units of one part of the state that are held, booleans ``(T, N, hidden)``.
+
+    Args:
+        zone: in the order of the user.
+        first: the column with which the state begins in the arrays that have it.
+    """
+
+    def __init__(self, sequence: Sequence, zone: Array, first: int = 0) -> None:
+        self.zone, self.first = numpy.ascontiguousarray(sequence.ordered(zone)), first
+        self.straight = numpy.empty(zone.shape[1:], sequence.dtype)
+        self._hold, self._part = compiled(hold, sequence.dtype), compiled(part, sequence.dtype)
+        self._gather = compiled(gather, sequence.dtype)
+
+    def __call__(self, t: int, start: int, states: Array) -> None:
+        """After step ``t`` of those from ``start`` on, put back what is held."""
+        self._hold(t, self.zone[start:], self.first, states)
+
+    def part(self, t: int, start: int, over: Array, at: Array) -> None:
+        """Before the step back, take out of ``at`` what arrives at the held units."""
+        self._part(t, self.zone[start:], over, at, self.straight)
+
+    def part_all(self, t: int, start: int, over: Array, arriving: Array, at_h: Array, carry: Array) -> None:
+        """Likewise of all that arrives at h, which is added up in ``at_h``."""
+        self._gather(t, over, arriving, at_h, carry)
+        self.part(t, start, over, at_h)
+
+    def join(self, at: Array) -> None:
+        """After the step back, put it in again."""
+        numpy.add(at, self.straight, out=at)
+
+
+def held(sequence: Sequence, zone: Array, first: int = 0) -> Held | None:
+    """``None`` where nothing is."""
+    return None if zone is None else Held(sequence, zone, first)
+
+
+def hold(t: int, zone: Units, first: int, states: NewSteps) -> None:
+    """After a step, put back what is held. The state's columns begin at ``first``."""
+    _, rows, hidden = zone.shape
+    for row in range(rows):
+        held = zone[t, row]
+        before, after = states[t, row, first : first + hidden], states[t + 1, row, first : first + hidden]
+        for u in range(hidden):
+            after[u] = before[u] if held[u] else after[u]
+
+
+def part(t: int, zone: Units, over: Flags, at: NewState, straight: NewState) -> None:
+    """Before a step back, take what arrives at the held units out of ``at``, except in rows that are over."""
+    _, rows, hidden = zone.shape
+    zero = at.dtype.type(0)
+    for row in range(rows):
+        held, d, past = zone[t, row], at[row], straight[row]
+        for u in range(hidden):
+            goes = held[u] and not over[t, row]
+            past[u] = d[u] if goes else zero
+            d[u] = zero if goes else d[u]
+
+
+def gather(t: int, over: Flags, arriving: NewSteps, at_h: NewState, carry: NewState) -> None:
+    """Add up in ``at_h`` what arrives at h, and leave nothing elsewhere."""
+    rows, hidden = carry.shape
+    for row in range(rows):
+        d, straight, d_out = at_h[row], carry[row], arriving[t, row]
+        if over[t, row]:
+            continue
+        for u in range(hidden):
+            d[u] += straight[u] + d_out[u]
+            straight[u] = 0
+            d_out[u] = 0
