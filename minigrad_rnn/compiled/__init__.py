@@ -22,6 +22,7 @@ def lacking() -> str | None:
     """Why nothing can be compiled here; ``None`` if it can."""
     try:
         importlib.import_module(".steps", __name__)
-    except ImportError as error:
-        return 'there is no Numba; pip install "minigrad[fast]"' if error.name == "numba" else str(error)
+    except Exception as error:  # noqa: BLE001 - a Numba that is broken must not break a layer that can do without
+        missing = isinstance(error, ImportError) and error.name == "numba"
+        return 'there is no Numba; pip install "minigrad[fast]"' if missing else f"Numba cannot be imported: {error}"
     return None

@@ -50,7 +50,7 @@ def run(
         for t in range(stop - start):
             p = product(states[t])
             if of_h is not None:
-                of_h(first + t, p)
+                of_h(t, first, p)
             step(t, now, p, b, inside, ends, keeps, states)
             if held_h is not None:
                 held_h(t, start, states)
@@ -87,7 +87,7 @@ def back(
                 held_h.part_all(t, start, ends, arriving, at_h, carry)
             step(t, then, states, arriving, ends, keeps, at_h, carry, at_gates, at_hh)
             if of_h is not None:
-                of_h.back(start + t, at_hh[t], at_products[t])
+                of_h.back(t, start, at_hh, at_products)
             product(at_products[t])
             if held_h is not None:
                 held_h.join(carry)

@@ -20,20 +20,19 @@ class Held:
         self.zone, self.first = numpy.ascontiguousarray(sequence.ordered(zone)), first
         self.straight = numpy.empty(zone.shape[1:], sequence.dtype)
         self._hold, self._part = compiled(hold, sequence.dtype), compiled(part, sequence.dtype)
-        self._gather = compiled(gather, sequence.dtype)
+        self._part_all = compiled(part_all, sequence.dtype)
 
     def __call__(self, t: int, start: int, states: Array) -> None:
         """After step ``t`` of those from ``start`` on, put back what is held."""
-        self._hold(t, self.zone[start:], self.first, states)
+        self._hold(t, start, self.zone, self.first, states)
 
-    def part(self, t: int, start: int, over: Array, at: Array) -> None:
+    def part(self, t: int, start: int, at: Array) -> None:
         """Before the step back, take out of ``at`` what arrives at the held units."""
-        self._part(t, self.zone[start:], over, at, self.straight)
+        self._part(t, start, self.zone, at, self.straight)
 
     def part_all(self, t: int, start: int, over: Array, arriving: Array, at_h: Array, carry: Array) -> None:
         """Likewise of all that arrives at h, which is added up in ``at_h``."""
-        self._gather(t, over, arriving, at_h, carry)
-        self.part(t, start, over, at_h)
+        self._part_all(t, start, self.zone, over, arriving, at_h, carry, self.straight)
 
     def join(self, at: Array) -> None:
         """After the step back, put it in again."""
@@ -45,36 +44,48 @@ def held(sequence: Sequence, zone: Array, first: int = 0) -> Held | None:
     return None if zone is None else Held(sequence, zone, first)
 
 
-def hold(t: int, zone: Units, first: int, states: NewSteps) -> None:
-    """After a step, put back what is held. The state's columns begin at ``first``."""
+def hold(t: int, offset: int, zone: Units, first: int, states: NewSteps) -> None:
+    """After a step, put back what is held. The state begins at column ``first``, and ``zone`` is ``offset`` longer."""
     _, rows, hidden = zone.shape
     for row in range(rows):
-        held = zone[t, row]
+        held = zone[offset + t, row]
         before, after = states[t, row, first : first + hidden], states[t + 1, row, first : first + hidden]
         for u in range(hidden):
             after[u] = before[u] if held[u] else after[u]
 
 
-def part(t: int, zone: Units, over: Flags, at: NewState, straight: NewState) -> None:
-    """Before a step back, take what arrives at the held units out of ``at``, except in rows that are over."""
+def part(t: int, offset: int, zone: Units, at: NewState, straight: NewState) -> None:
+    """Before a step back, take what arrives at the held units out of ``at``."""
     _, rows, hidden = zone.shape
     zero = at.dtype.type(0)
     for row in range(rows):
-        held, d, past = zone[t, row], at[row], straight[row]
+        held, d, past = zone[offset + t, row], at[row], straight[row]
         for u in range(hidden):
-            goes = held[u] and not over[t, row]
-            past[u] = d[u] if goes else zero
-            d[u] = zero if goes else d[u]
+            past[u] = d[u] if held[u] else zero
+            d[u] = zero if held[u] else d[u]
 
 
-def gather(t: int, over: Flags, arriving: NewSteps, at_h: NewState, carry: NewState) -> None:
-    """Add up in ``at_h`` what arrives at h, and leave nothing elsewhere."""
-    rows, hidden = carry.shape
+def part_all(
+    t: int,
+    offset: int,
+    zone: Units,
+    over: Flags,
+    arriving: NewSteps,
+    at_h: NewState,
+    carry: NewState,
+    straight: NewState,
+) -> None:
+    """Likewise of the sum of all that arrives at h, which is left in ``at_h`` alone."""
+    _, rows, hidden = zone.shape
+    zero = at_h.dtype.type(0)
     for row in range(rows):
-        d, straight, d_out = at_h[row], carry[row], arriving[t, row]
+        held, d, past, more, d_out = zone[offset + t, row], at_h[row], straight[row], carry[row], arriving[t, row]
         if over[t, row]:
+            past[:] = 0
             continue
         for u in range(hidden):
-            d[u] += straight[u] + d_out[u]
-            straight[u] = 0
+            total = d[u] + more[u] + d_out[u]
+            past[u] = total if held[u] else zero
+            d[u] = zero if held[u] else total
+            more[u] = 0
             d_out[u] = 0

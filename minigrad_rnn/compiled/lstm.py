@@ -48,7 +48,7 @@ def run(
         for t in range(stop - start):
             p = product(states[t])
             if of_h is not None:
-                of_h(first + t, p)
+                of_h(t, first, p)
             step(t, now, p, b, ends, states)
             if of_c is not None:
                 of_c(t, first, now, ends, states)
@@ -90,12 +90,12 @@ def back(
             if held_h is not None:
                 held_h.part_all(t, start, ends, arriving, at_h, carry)
             if held_c is not None:
-                held_c.part(t, start, ends, at_c)
+                held_c.part(t, start, at_c)
             if of_c is not None:
                 of_c.back(t, start, then, arriving, ends, at_h, carry, at_c)
             step(t, then, arriving, ends, shown, at_h, carry, at_c, at_gates)
             if of_h is not None:
-                of_h.back(start + t, at_gates[t], at_products[t])
+                of_h.back(t, start, at_gates, at_products)
             product(at_products[t])
             if held_h is not None:
                 held_h.join(carry)

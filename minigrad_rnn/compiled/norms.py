@@ -35,25 +35,30 @@ class Normed:
         self.first, self.at_gain = first or len(gain), numpy.zeros_like(self.gain)
         self._forward, self._back = compiled(normalise, gain.dtype), compiled(normalise_back, gain.dtype)
 
-    def __call__(self, t: int, a: Array) -> None:
-        """Normalise at one step ``(N, at least columns)``, in place."""
-        self._forward(a, self.first, self.gain, self.normal[t], self.scale[t])
+    def __call__(self, t: int, start: int, a: Array) -> None:
+        """Normalise at step ``t`` of those from ``start`` on, ``(N, at least columns)``, in place."""
+        self._forward(start + t, a, self.first, self.gain, self.normal, self.scale)
 
     def many(self, start: int, a: Array) -> None:
-        """Likewise from ``start`` on, ``(steps, N, at least columns)``."""
+        """Likewise at all steps from ``start`` on, ``(steps, N, at least columns)``."""
         here = slice(start, start + len(a))
-        self._forward(rows_of(a), self.first, self.gain, rows_of(self.normal[here]), rows_of(self.scale[here]))
+        self._forward(0, rows_of(a), self.first, self.gain, _as_one(self.normal[here]), _as_one(self.scale[here]))
 
-    def back(self, t: int, at_y: Array, out: Array) -> None:
-        """From what arrives behind to what arrives before, of one step."""
-        self._back(at_y, self.first, self.gain, self.normal[t], self.scale[t], out, self.at_gain)
+    def back(self, t: int, start: int, at_y: Array, out: Array) -> None:
+        """From what arrives behind to what arrives before, at one step of ``(steps, N, columns)``."""
+        self._back(t, start, at_y, self.first, self.gain, self.normal, self.scale, out, self.at_gain)
 
     def many_back(self, start: int, at_y: Array) -> Array:
-        """Likewise from ``start`` on, for many steps."""
+        """Likewise at all of them."""
         here, out = slice(start, start + len(at_y)), numpy.empty_like(at_y)
-        normal, scale = rows_of(self.normal[here]), rows_of(self.scale[here])
-        self._back(rows_of(at_y), self.first, self.gain, normal, scale, rows_of(out), self.at_gain)
+        saved = _as_one(self.normal[here]), _as_one(self.scale[here])
+        self._back(0, 0, _as_one(at_y), self.first, self.gain, *saved, _as_one(out), self.at_gain)
         return out
+
+
+def _as_one(steps: Array) -> Array:
+    """The rows of several steps as those of one."""
+    return rows_of(steps)[None]
 
 
 class NormedCell:
@@ -67,28 +72,26 @@ class NormedCell:
 
     def __call__(self, t: int, start: int, kept: Array, over: Array, hs: Array) -> None:
         """After step ``t`` of those from ``start`` on."""
-        here = slice(start, start + len(over))
-        normal, scale = self.normal[here], self.scale[here]
-        self._forward(t, kept, over, self.carried, self.gain, self.bias, normal, scale, hs)
+        saved = self.gain, self.bias, self.normal, self.scale
+        self._forward(t, start, kept, over, self.carried, *saved, hs)
 
     def back(
         self, t: int, start: int, kept: Array, arriving: Array, over: Array, at_h: Array, carry: Array, at_c: Array
     ) -> None:
         """Before step ``t`` back."""
-        here = slice(start, start + len(over))
-        saved = self.gain, self.normal[here], self.scale[here]
+        saved = self.gain, self.normal, self.scale
         sums = self.at_gain, self.at_bias
-        self._back(t, kept, arriving, over, self.carried, *saved, at_h, carry, at_c, *sums)
+        self._back(t, start, kept, arriving, over, self.carried, *saved, at_h, carry, at_c, *sums)
 
 
-def normalise(a: NewState, first: int, gain: Row, normal: NewState, scale: NewState) -> None:
-    """Make y of as many columns of ``a`` as n has; fills in n, and s of each part."""
-    rows, columns = normal.shape
+def normalise(t: int, a: NewState, first: int, gain: Row, normal: NewSteps, scale: NewSteps) -> None:
+    """Make y of as many columns of ``a`` as n has; fills in n, and s of each part, of step ``t``."""
+    _, rows, columns = normal.shape
     zero = a.dtype.type(0)
     for row in range(rows):
         for part in range(1 if first == columns else 2):
             start, stop = (0, first) if part == 0 else (first, columns)
-            values, n, g = a[row, start:stop], normal[row, start:stop], gain[start:stop]
+            values, n, g = a[row, start:stop], normal[t, row, start:stop], gain[start:stop]
             total = zero
             for u in range(values.size):
                 total += values[u]
@@ -97,23 +100,31 @@ def normalise(a: NewState, first: int, gain: Row, normal: NewState, scale: NewSt
             for u in range(values.size):
                 squares += (values[u] - mean) * (values[u] - mean)
             s = a.dtype.type(1 / math.sqrt(squares / values.size + EPS))
-            scale[row, part] = s
+            scale[t, row, part] = s
             for u in range(values.size):
                 n[u] = s * (values[u] - mean)
                 values[u] = g[u] * n[u]
 
 
 def normalise_back(
-    at_y: State, first: int, gain: Row, normal: State, scale: State, at_a: NewState, at_gain: NewRow
+    t: int,
+    offset: int,
+    at_y: Steps,
+    first: int,
+    gain: Row,
+    normal: Steps,
+    scale: Steps,
+    at_a: NewSteps,
+    at_gain: NewRow,
 ) -> None:
-    """Fills in what arrives at ``a``, and adds to what arrives at the gain."""
-    rows, columns = at_y.shape
+    """Fills in what arrives at ``a``, and adds to what arrives at the gain. Saved steps are ``offset`` further on."""
+    _, rows, columns = at_y.shape
     zero = at_y.dtype.type(0)
     for row in range(rows):
         for part in range(1 if first == columns else 2):
             start, stop = (0, first) if part == 0 else (first, columns)
-            y, a, n, g = at_y[row, start:stop], at_a[row, start:stop], normal[row, start:stop], gain[start:stop]
-            of_gain, s = at_gain[start:stop], scale[row, part]
+            y, a, g = at_y[t, row, start:stop], at_a[t, row, start:stop], gain[start:stop]
+            n, s, of_gain = normal[offset + t, row, start:stop], scale[offset + t, row, part], at_gain[start:stop]
             total, along = zero, zero
             for u in range(y.size):
                 of_gain[u] += y[u] * n[u]
@@ -126,6 +137,7 @@ def normalise_back(
 
 def cell(
     t: int,
+    offset: int,
     kept: NewSteps,
     over: Flags,
     carried: bool,
@@ -139,7 +151,7 @@ def cell(
     _, rows, hidden = hs.shape
     zero = kept.dtype.type(0)
     for row in range(rows):
-        at, n, h = kept[t, row], normal[t, row], hs[t + 1, row]
+        at, n, h = kept[t, row], normal[offset + t, row], hs[t + 1, row]
         c, o, seen = kept[t + 1, row, 4 * hidden : 5 * hidden], at[3 * hidden : 4 * hidden], at[5 * hidden :]
         if over[t, row]:
             continue
@@ -151,7 +163,7 @@ def cell(
         for u in range(hidden):
             squares += (c[u] - mean) * (c[u] - mean)
         s = kept.dtype.type(1 / math.sqrt(squares / hidden + EPS))
-        scale[t, row, 0] = s
+        scale[offset + t, row, 0] = s
         for u in range(hidden):
             n[u] = s * (c[u] - mean)
             y = gain[u] * n[u] + bias[u]
@@ -163,6 +175,7 @@ def cell(
 
 def cell_back(
     t: int,
+    offset: int,
     kept: Steps,
     arriving: Steps,
     over: Flags,
@@ -180,7 +193,7 @@ def cell_back(
     rows, hidden = carry.shape
     zero, one = kept.dtype.type(0), kept.dtype.type(1)
     for row in range(rows):
-        at, n, d_c = kept[t, row], normal[t, row], at_c[row]
+        at, n, d_c = kept[t, row], normal[offset + t, row], at_c[row]
         d_h, straight, d_out = at_h[row], carry[row], arriving[t, row]
         o, seen = at[3 * hidden : 4 * hidden], at[5 * hidden :]
         if over[t, row]:
@@ -193,7 +206,7 @@ def cell_back(
             total += y * gain[u]
             along += y * gain[u] * n[u]
         mean, share = total / kept.dtype.type(hidden), along / kept.dtype.type(hidden)
-        s = scale[t, row, 0]
+        s = scale[offset + t, row, 0]
         for u in range(hidden):
             y = (d_h[u] + straight[u] + d_out[u]) * o[u] * (one - seen[u] * seen[u]) + (d_c[u] if carried else zero)
             d_c[u] = s * (y * gain[u] - mean - n[u] * share) + (zero if carried else d_c[u])

@@ -45,7 +45,7 @@ def run(
             p = product(states[t])
             if of_both is not None:
                 numpy.add(states[t + 1], p, out=states[t + 1])
-                of_both(first + t, states[t + 1])
+                of_both(t, first, states[t + 1])
                 p = nothing
             step(t, p, b, ends, relu, states)
             if held_h is not None:
@@ -81,7 +81,7 @@ def back(
                 held_h.part_all(t, start, ends, arriving, at_h, carry)
             step(t, states, arriving, ends, relu, at_h, carry, at_arguments)
             if of_both is not None:
-                of_both.back(start + t, at_arguments[t], at_products[t])
+                of_both.back(t, start, at_arguments, at_products)
             product(at_products[t])
             if held_h is not None:
                 held_h.join(carry)

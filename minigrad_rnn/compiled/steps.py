@@ -19,12 +19,16 @@ The annotations are the signatures that are compiled, see :data:`KINDS`.
 from __future__ import annotations
 
 import functools
+import hashlib
 import inspect
+import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numba
 
+from . import activations
 from .activations import sigmoid, tanh
 
 Steps: TypeAlias = Any
@@ -57,11 +61,20 @@ def compiled(step: Callable[..., None], dtype: Any) -> Callable[..., None]:
     kinds |= {"bool": flag, "int": numba.types.intp}
     signature = numba.types.void(*[kinds[p.annotation] for p in inspect.signature(step).parameters.values()])
     options: dict[str, Any] = {"fastmath": {"contract", "reassoc"}, "error_model": "numpy"}  # sums of many at once
+    function = types.FunctionType(step.__code__, step.__globals__, step.__name__, step.__defaults__, step.__closure__)
+    function.__qualname__ = f"{step.__qualname__}_{_digest()}"
     try:
-        made: Any = numba.njit(signature, cache=True, **options)(step)
-    except RuntimeError:  # there is no folder that it may write to
-        made = numba.njit(signature, **options)(step)
+        made: Any = numba.njit(signature, cache=True, **options)(function)
+    except Exception:  # noqa: BLE001 - what lies on the disk is damaged, or there is no place for it
+        made = numba.njit(signature, **options)(function)
     return made  # type: ignore[no-any-return]
+
+
+@functools.cache
+def _digest() -> str:
+    """Of what all steps depend on, for the names of Numba's files: it asks only for the file that a step is in."""
+    texts = [Path(file).read_bytes() for file in (__file__, activations.__file__)]
+    return hashlib.sha256(b"".join(texts)).hexdigest()[:16]
 
 
 def lstm(t: int, kept: NewSteps, product: State, bias: Row, over: Flags, hs: NewSteps) -> None:

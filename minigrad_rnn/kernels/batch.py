@@ -6,6 +6,7 @@ twice as quick at that as at ``h @ W.T`` with the rows of a batch in front, beca
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy
@@ -31,19 +32,22 @@ class Batch:
         x: ``(T, N, features)``.
         steps, size: T and N.
         over: booleans ``(T, 1, N)``, true where a row is over, or ``None`` where none ever is.
-        pauses: for each step, whether any row is over.
     """
 
     def __init__(self, x: Array, reverse: bool, running: Running | None) -> None:
         self.module, self.reverse = xp(x), reverse
         self.steps, self.size = x.shape[:2]
         self.over: Array = None
-        self.pauses = [False] * self.steps
+        self._over: Running | None = None
         if running is not None and not running.all():
-            over = self.ordered(~running)
-            self.pauses = [bool(row.any()) for row in over]
-            self.over = self.module.asarray(numpy.ascontiguousarray(over[:, None, :]))
+            self._over = self.ordered(~running)
+            self.over = self.module.asarray(numpy.ascontiguousarray(self._over[:, None, :]))
         self.x = self._zeroed(self.ordered(x))
+
+    @functools.cached_property
+    def pauses(self) -> list[bool]:
+        """For each step, whether any row is over."""
+        return [False] * self.steps if self._over is None else [bool(row.any()) for row in self._over]
 
     def ordered(self, steps: Array) -> Array:
         """Steps of the user in the order in which they are processed, or the other way round."""

@@ -18,7 +18,8 @@ the next product makes the new ``dh`` of.
 Where ``over`` is true, the row is over: its state stays, nothing arrives at its gates, and everything goes straight.
 A choice and no factor, because 0 times NaN is NaN.
 
-NumPy has no such kernels: there a step remains a row of functions, each over memory that is in the cache.
+NumPy has no such kernels: there a step remains a row of functions, each over memory that is in the cache, unless Numba
+compiles it (:mod:`minigrad_rnn.compiled`).
 """
 
 from __future__ import annotations
