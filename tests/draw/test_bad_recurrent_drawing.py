@@ -173,7 +173,7 @@ def test_an_error_of_the_function_of_colours_is_its_own():
 @pytest.mark.parametrize(
     "weights",
     [[mg.ones(2), 3, "a"], [[0.5, 0.5], [1.0]], "x", None, 3, {}, [], [None], [[1j]], object(), [["0.5"]]],
-    ids=str,
+    ids=lambda weights: str(weights).split(" at ")[0],
 )
 def test_what_are_no_weights_is_refused_with_what_is_expected(weights):
     with pytest.raises(mg.GraphError, match=r"draw.attention: weights \(steps, source\) or .* are expected, not "):
