@@ -85,12 +85,15 @@ class Product:
 
 
 class Hoisted:
-    """``x @ weight`` for many steps ``(steps, N, inner)`` at once: one product, or small ones where that is quicker."""
+    """``x @ weight`` for many steps ``(steps, N, inner)`` at once: one product, or small ones where that is quicker.
+
+    Small ones are left to one thread, so several do better with the whole.
+    """
 
     def __init__(self, weight: Array, size: int) -> None:
         self.weight, self.pieces = weight, None
         inner, columns = weight.shape
-        blocks, width = _pieces(columns, inner, size) if weight.size <= FEW else (1, 0)
+        blocks, width = _pieces(columns, inner, size) if weight.size <= FEW and threads() == 1 else (1, 0)
         if width and blocks == 1:
             self.pieces = _readable(weight.reshape(inner, columns // width, width).swapaxes(0, 1))
 
@@ -122,10 +125,10 @@ def rows_of(steps: Array) -> Array:
 
 
 def gradient(gates: Array, others: Array) -> Array:
-    """``gates.T @ others``: one product, or small ones while that is quicker."""
+    """``gates.T @ others``: one product, or small ones where that is quicker, as for :class:`Hoisted`."""
     (count, height), width = gates.shape, others.shape[1]
     out = empty(numpy, (height, width), gates.dtype)
-    down, across = _square(height, width) if count > 1 else (0, 0)
+    down, across = _square(height, width) if count > 1 and threads() == 1 else (0, 0)
     if not across:
         return numpy.matmul(gates.T, others, out=out)
     parts, squares = -(-count // DEEP), out.reshape(height // down, down, width // across, across).swapaxes(1, 2)

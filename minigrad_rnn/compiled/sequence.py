@@ -8,7 +8,7 @@ import numpy
 
 from ..cells import Weights
 from ..cells.unroll import Running
-from ..kernels.batch import Batch
+from ..kernels.batch import CHUNK, LEAST, Batch, ranges
 from ..kernels.memory import empty
 from .products import Hoisted, gradient, rows_of
 
@@ -27,6 +27,11 @@ class Sequence(Batch):
         self.dtype = x.dtype
         shape = (self.steps, self.size)
         self.ends = numpy.zeros(shape, bool) if self.over is None else self.over.reshape(shape)
+
+    def chunks(self, rows: int) -> list[tuple[int, int]]:
+        """Ranges of steps, long enough that adding up gradients of weights after each costs little."""
+        width = max(CHUNK // max(1, rows * self.size), max(LEAST, rows) // max(1, self.size))
+        return ranges(0, self.steps, width)
 
     def empty(self, steps: int, columns: int) -> Array:
         """Memory ``(steps, N, columns)``."""
@@ -56,7 +61,9 @@ class Gradients:
         self.x = empty(numpy, sequence.x.shape, sequence.dtype) if needs_x else None
         self.to_x = Hoisted(w.weight_ih, sequence.size) if needs_x else None
 
-    def take(self, start: int, stop: int, at_inputs: Array, at_states: Array, at_biases: Array = None) -> None:
+    def take(
+        self, start: int, stop: int, at_inputs: Array, at_states: Array, at_biases: tuple[Array, Array] | None = None
+    ) -> None:
         """What arrives at the products of a range of steps with inputs and with states, ``(steps, N, columns)``.
 
         And at the biases, if that is not the same.
@@ -68,10 +75,10 @@ class Gradients:
         self._add("weight_ih", inputs, rows_of(self.sequence.x[start:stop]))
         self._add("weight_hh", states, rows_of(seen))
         if self.w.bias_ih is not None:
-            of_inputs, of_states = (inputs, states) if at_biases is None else map(rows_of, at_biases)
-            self._add("bias_ih", of_inputs)
+            of_inputs, of_states = at_biases or (at_inputs, at_states)
+            self._add("bias_ih", rows_of(of_inputs))
             if of_states is not of_inputs:
-                self._add("bias_hh", of_states)
+                self._add("bias_hh", rows_of(of_states))
         if self.to_x is not None and self.x is not None:
             self.to_x(at_inputs, self.x[start:stop])
 
