@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 
 from ..kernels.memory import empty
-from ..kernels.products import LARGE, SMALL, threads
+from ..kernels.products import LARGE, SMALL, small_are_quick, threads
 
 Array = Any
 
@@ -24,6 +24,11 @@ MANY = 1 << 18  # elements of a gradient of a weight that is computed whole if i
 DEEP = 720  # rows that are summed over in a small piece of the gradient of a weight
 
 
+def _shared(work: int) -> bool:
+    """Whether a product of so many multiplications is better left to several threads, which share no small ones."""
+    return work > LARGE and threads() > 1
+
+
 @functools.cache
 def _pieces(columns: int, inner: int, size: int) -> tuple[int, int]:
     """Into how many parts the sums of a product should be cut, and how many columns a piece should have.
@@ -31,7 +36,7 @@ def _pieces(columns: int, inner: int, size: int) -> tuple[int, int]:
     No columns: it should be left whole. Pieces are quickest with multiples of 16 columns, of 8 next.
     """
     work = columns * inner * size
-    if work > SMALL and not (work > LARGE and threads() > 1):
+    if small_are_quick() and work > SMALL and not _shared(work):
         for blocks in [n for n in (1, 2, 4, 8, 16, 32) if inner % n == 0]:
             most = min(WIDE, SMALL // (inner // blocks * size))
             widths = [n for n in range(most, LEAST - 1, -1) if columns % n == 0]
@@ -85,21 +90,18 @@ class Product:
 
 
 class Hoisted:
-    """``x @ weight`` for many steps ``(steps, N, inner)`` at once: one product, or small ones where that is quicker.
-
-    Small ones are left to one thread, so several do better with the whole.
-    """
+    """``x @ weight`` for many steps ``(steps, N, inner)`` at once: one product, or small ones where that is quicker."""
 
     def __init__(self, weight: Array, size: int) -> None:
         self.weight, self.pieces = weight, None
         inner, columns = weight.shape
-        blocks, width = _pieces(columns, inner, size) if weight.size <= FEW and threads() == 1 else (1, 0)
+        blocks, width = _pieces(columns, inner, size) if weight.size <= FEW else (1, 0)
         if width and blocks == 1:
             self.pieces = _readable(weight.reshape(inner, columns // width, width).swapaxes(0, 1))
 
     def __call__(self, x: Array, out: Array) -> None:
         """Put the products into ``out``, ``(steps, N, columns)``."""
-        if self.pieces is None:
+        if self.pieces is None or _shared(x.size * out.shape[2]):
             numpy.matmul(rows_of(x), self.weight, out=rows_of(out))
         else:
             pieces, _, width = self.pieces.shape
@@ -125,10 +127,10 @@ def rows_of(steps: Array) -> Array:
 
 
 def gradient(gates: Array, others: Array) -> Array:
-    """``gates.T @ others``: one product, or small ones where that is quicker, as for :class:`Hoisted`."""
+    """``gates.T @ others``: one product, or small ones where that is quicker."""
     (count, height), width = gates.shape, others.shape[1]
     out = empty(numpy, (height, width), gates.dtype)
-    down, across = _square(height, width) if count > 1 and threads() == 1 else (0, 0)
+    down, across = (0, 0) if count < 2 or _shared(count * height * width) else _square(height, width)
     if not across:
         return numpy.matmul(gates.T, others, out=out)
     parts, squares = -(-count // DEEP), out.reshape(height // down, down, width // across, across).swapaxes(1, 2)
@@ -145,5 +147,5 @@ def gradient(gates: Array, others: Array) -> Array:
 @functools.cache
 def _square(height: int, width: int) -> tuple[int, int]:
     """How high and how wide the pieces of a gradient should be; zeros if it should be left whole."""
-    across = next((n for n in (32, 40) if width % n == 0), 0)
+    across = next((n for n in (32, 40) if width % n == 0), 0) if small_are_quick() else 0
     return (32, across) if across and height % 32 == 0 and height * width <= MANY else (0, 0)

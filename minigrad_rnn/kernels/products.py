@@ -3,7 +3,7 @@
 OpenBLAS copies both factors of a product into an order of its own before it multiplies, which pays for large factors.
 In a recurrent step one factor has only as many columns as the batch has rows, and the copying takes a third of the
 time. Products of up to a million multiplications are done without (``SMALL_MATRIX_OPT`` in OpenBLAS, on processors
-with AVX-512), so a step here is a stack of such products.
+with AVX-512), so there a step is a stack of such products. Elsewhere pieces take longer than the whole.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 from typing import Any
 
 import numpy
+from numpy.lib import introspect
 
 from .memory import empty
 
@@ -20,6 +21,7 @@ Array = Any
 
 SMALL = 1_000_000  # multiplications of the largest product that is done without copying
 LEAST = 8  # rows that such a product should have
+AVX512 = ("skylakex", "cooperlake", "sapphirerapids")  # OpenBLAS's names of such processors
 LARGE = 40_000_000  # multiplications that are better shared among threads, if there are several
 
 
@@ -28,6 +30,17 @@ def threads() -> int:
     names = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
     given = next((os.environ[name] for name in names if os.environ.get(name, "").isdigit()), None)
     return max(1, int(given)) if given else os.cpu_count() or 1
+
+
+@functools.cache
+def small_are_quick() -> bool:
+    """Whether small products are done without copying, as far as can be told: OpenBLAS for AVX-512."""
+    blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
+    pinned = os.environ.get("OPENBLAS_CORETYPE", "").lower()
+    if "openblas" not in blas or pinned:
+        return pinned in AVX512
+    (chosen,) = introspect.opt_func_info("^tanh$", "float32")["tanh"].values()
+    return chosen["current"].startswith(("AVX512", "X86_V4"))
 
 
 @functools.cache
@@ -41,7 +54,7 @@ def cut(rows: int, inner: int, columns: int, times: int = 1) -> int:
         times: how many such products a step consists of.
     """
     each = max(1, inner * columns)
-    if times * rows * each <= SMALL or (times * rows * each > LARGE and threads() > 1):
+    if not small_are_quick() or times * rows * each <= SMALL or (times * rows * each > LARGE and threads() > 1):
         return 0
     most = min(rows, SMALL // each)
     return next((part for part in range(most, LEAST - 1, -1) if rows % part == 0), 0)

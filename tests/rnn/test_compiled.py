@@ -196,6 +196,7 @@ def test_the_same_with_layer_norm_and_zoneout(configuration):
     compare(configuration)
 
 
+@pytest.mark.usefixtures("small_are_quick")
 @pytest.mark.parametrize("options", [{}, {"layer_norm": "ba"}, {"zoneout": 0.3}, {"variational": 0.3}])
 @pytest.mark.parametrize(("kind", "equation"), PLAIN)
 def test_the_same_where_products_are_cut_into_pieces(kind, equation, options):

@@ -15,6 +15,7 @@ from minigrad_rnn.compiled import activations
 from minigrad_rnn.compiled.activations import sigmoid, tanh
 from minigrad_rnn.compiled.products import Hoisted, Product, gradient
 
+pytestmark = pytest.mark.usefixtures("small_are_quick")
 DTYPES = ["f4", "f8"]
 SHAPES = [  # N, inner, columns: left whole, cut into pieces, the sums too, with odd sizes
     (1, 1, 1),

@@ -7,6 +7,7 @@ import minigrad as mg
 import minigrad_rnn
 from minigrad_rnn.kernels import memory, products
 
+pytestmark = pytest.mark.usefixtures("small_are_quick")
 SIZES = [(4, 5, 3), (128, 128, 50), (200, 200, 20), (650, 650, 20), (257, 257, 32), (512, 512, 64)]
 
 
