@@ -177,7 +177,7 @@ def general_call(op: Op) -> Any:
         if out.__class__ is _ndarray and out.dtype is dtype and not any(out is a for a in arrays):
             out.setflags(False)
         elif op.outputs:
-            out = _settled(op, out, arrays, dtype)
+            out = tuple([settle(op, o, arrays) for o in out])
         else:
             out = settle(op, out, arrays)
         context = current()
@@ -201,19 +201,6 @@ def general_call(op: Op) -> Any:
         return record(op, tuple(nodes), edges, params, out, context)
 
     return call
-
-
-def _settled(op: Op, out: Any, arrays: Any, dtype: Any) -> tuple[Array, ...]:
-    """The outputs of an op that has several, made what outputs must be."""
-    given = {id(a) for a in arrays}
-    settled = []
-    for o in out:
-        if o.__class__ is _ndarray and o.dtype is dtype and id(o) not in given:
-            o.setflags(False)
-            settled.append(o)
-        else:
-            settled.append(settle(op, o, arrays))
-    return tuple(settled)
 
 
 def _bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -195,9 +195,7 @@ def _filled(shape: tuple[int, ...], value: Any, dtype: Any, device: Any, require
     dtype = backend.get_default_dtype() if dtype is None else dtype
     used, placed = _placed(device)
     with placed:
-        # Zeros come from the system as they are, without a pass over them.
-        array = used.module.full(shape, value, dtype=dtype) if value else used.module.zeros(shape, dtype)
-        return _finish(array, requires_grad)
+        return _finish(used.module.full(shape, value, dtype=dtype), requires_grad)
 
 
 def _size(size: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:

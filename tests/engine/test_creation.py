@@ -176,3 +176,8 @@ def test_what_is_no_shape(size: tuple[object, ...]) -> None:
 def test_what_is_no_seed(seed: object) -> None:
     with pytest.raises(mg.MinigradError, match="manual_seed"):
         mg.manual_seed(seed)  # type: ignore[arg-type]
+
+
+def test_a_negative_zero_keeps_its_sign():
+    assert np.signbit(mg.full((2,), -0.0).numpy()).all()
+    assert np.signbit(mg.full_like(mg.ones(2), -0.0).numpy()).all()
