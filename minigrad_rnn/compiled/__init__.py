@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+from typing import Any
 
 import numpy
 
@@ -26,3 +27,8 @@ def lacking() -> str | None:
         missing = isinstance(error, ImportError) and error.name == "numba"
         return 'there is no Numba; pip install "minigrad[fast]"' if missing else f"Numba cannot be imported: {error}"
     return None
+
+
+def network(name: str) -> Any:
+    """The module ``"lstm"``, ``"gru"`` or ``"rnn"``, imported when it is first asked for."""
+    return importlib.import_module(f".{name}", __name__)

@@ -8,13 +8,15 @@ other. Back: with :math:`\delta` what arrives at n, :math:`s (\delta - \bar\delt
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy
+from numba.extending import register_jitable
 
 from ..cells.norm import EPS
 from .activations import tanh
 from .products import Array, rows_of
-from .steps import Flags, NewRow, NewState, NewSteps, Row, State, Steps, compiled
+from .steps import OPTIONS, Flags, NewRow, NewState, NewSteps, Row, State, Steps, compiled
 
 
 class Normed:
@@ -84,22 +86,26 @@ class NormedCell:
         self._back(t, start, kept, arriving, over, self.carried, *saved, at_h, carry, at_c, *sums)
 
 
+@register_jitable(**OPTIONS)
+def _statistics(values: Row) -> tuple[Any, Any]:
+    """The mean of a row, and s."""
+    total, squares = values.dtype.type(0), values.dtype.type(0)
+    for u in range(values.size):
+        total += values[u]
+    mean = total / values.dtype.type(values.size)
+    for u in range(values.size):
+        squares += (values[u] - mean) * (values[u] - mean)
+    return mean, values.dtype.type(1 / math.sqrt(squares / values.size + EPS))
+
+
 def normalise(t: int, a: NewState, first: int, gain: Row, normal: NewSteps, scale: NewSteps) -> None:
     """Make y of as many columns of ``a`` as n has; fills in n, and s of each part, of step ``t``."""
     _, rows, columns = normal.shape
-    zero = a.dtype.type(0)
     for row in range(rows):
         for part in range(1 if first == columns else 2):
             start, stop = (0, first) if part == 0 else (first, columns)
             values, n, g = a[row, start:stop], normal[t, row, start:stop], gain[start:stop]
-            total = zero
-            for u in range(values.size):
-                total += values[u]
-            mean = total / a.dtype.type(values.size)
-            squares = zero
-            for u in range(values.size):
-                squares += (values[u] - mean) * (values[u] - mean)
-            s = a.dtype.type(1 / math.sqrt(squares / values.size + EPS))
+            mean, s = _statistics(values)
             scale[t, row, part] = s
             for u in range(values.size):
                 n[u] = s * (values[u] - mean)
@@ -149,20 +155,12 @@ def cell(
 ) -> None:
     """After a step of the LSTM: normalise the new cell, and make h anew. ``carried``: the result is the cell itself."""
     _, rows, hidden = hs.shape
-    zero = kept.dtype.type(0)
     for row in range(rows):
         at, n, h = kept[t, row], normal[offset + t, row], hs[t + 1, row]
         c, o, seen = kept[t + 1, row, 4 * hidden : 5 * hidden], at[3 * hidden : 4 * hidden], at[5 * hidden :]
         if over[t, row]:
             continue
-        total = zero
-        for u in range(hidden):
-            total += c[u]
-        mean = total / kept.dtype.type(hidden)
-        squares = zero
-        for u in range(hidden):
-            squares += (c[u] - mean) * (c[u] - mean)
-        s = kept.dtype.type(1 / math.sqrt(squares / hidden + EPS))
+        mean, s = _statistics(c)
         scale[offset + t, row, 0] = s
         for u in range(hidden):
             n[u] = s * (c[u] - mean)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 
 from ..kernels.memory import empty
-from ..kernels.products import LARGE, SMALL, small_are_quick, threads
+from ..kernels.products import SMALL, shared, small_are_quick
 
 Array = Any
 
@@ -24,11 +24,6 @@ MANY = 1 << 18  # elements of a gradient of a weight that is computed whole if i
 DEEP = 720  # rows that are summed over in a small piece of the gradient of a weight
 
 
-def _shared(work: int) -> bool:
-    """Whether a product of so many multiplications is better left to several threads, which share no small ones."""
-    return work > LARGE and threads() > 1
-
-
 @functools.cache
 def _pieces(columns: int, inner: int, size: int) -> tuple[int, int]:
     """Into how many parts the sums of a product should be cut, and how many columns a piece should have.
@@ -36,7 +31,7 @@ def _pieces(columns: int, inner: int, size: int) -> tuple[int, int]:
     No columns: it should be left whole. Pieces are quickest with multiples of 16 columns, of 8 next.
     """
     work = columns * inner * size
-    if small_are_quick() and work > SMALL and not _shared(work):
+    if small_are_quick() and work > SMALL and not shared(work):
         for blocks in [n for n in (1, 2, 4, 8, 16, 32) if inner % n == 0]:
             most = min(WIDE, SMALL // (inner // blocks * size))
             widths = [n for n in range(most, LEAST - 1, -1) if columns % n == 0]
@@ -101,7 +96,7 @@ class Hoisted:
 
     def __call__(self, x: Array, out: Array) -> None:
         """Put the products into ``out``, ``(steps, N, columns)``."""
-        if self.pieces is None or _shared(x.size * out.shape[2]):
+        if self.pieces is None or shared(x.size * out.shape[2]):
             numpy.matmul(rows_of(x), self.weight, out=rows_of(out))
         else:
             pieces, _, width = self.pieces.shape
@@ -130,7 +125,7 @@ def gradient(gates: Array, others: Array) -> Array:
     """``gates.T @ others``: one product, or small ones where that is quicker."""
     (count, height), width = gates.shape, others.shape[1]
     out = empty(numpy, (height, width), gates.dtype)
-    down, across = (0, 0) if count < 2 or _shared(count * height * width) else _square(height, width)
+    down, across = (0, 0) if count < 2 or shared(count * height * width) else _square(height, width)
     if not across:
         return numpy.matmul(gates.T, others, out=out)
     parts, squares = -(-count // DEEP), out.reshape(height // down, down, width // across, across).swapaxes(1, 2)

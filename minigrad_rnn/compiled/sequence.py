@@ -8,7 +8,7 @@ import numpy
 
 from ..cells import Weights
 from ..cells.unroll import Running
-from ..kernels.batch import CHUNK, LEAST, Batch, ranges
+from ..kernels.batch import LEAST, Batch
 from ..kernels.memory import empty
 from .products import Hoisted, gradient, rows_of
 
@@ -28,10 +28,9 @@ class Sequence(Batch):
         shape = (self.steps, self.size)
         self.ends = numpy.zeros(shape, bool) if self.over is None else self.over.reshape(shape)
 
-    def chunks(self, rows: int) -> list[tuple[int, int]]:
+    def chunks(self, rows: int, least: int = LEAST) -> list[tuple[int, int]]:
         """Ranges of steps, long enough that adding up gradients of weights after each costs little."""
-        width = max(CHUNK // max(1, rows * self.size), max(LEAST, rows) // max(1, self.size))
-        return ranges(0, self.steps, width)
+        return super().chunks(rows, max(least, rows))
 
     def empty(self, steps: int, columns: int) -> Array:
         """Memory ``(steps, N, columns)``."""

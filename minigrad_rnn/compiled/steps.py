@@ -48,6 +48,8 @@ KINDS = {  # dims, and whether it may be read-only
     "NewRow": (1, False),
 }
 
+OPTIONS: dict[str, Any] = {"fastmath": {"contract", "reassoc"}, "error_model": "numpy"}  # sums of many at once
+
 
 @functools.cache
 def compiled(step: Callable[..., None], dtype: Any) -> Callable[..., None]:
@@ -60,13 +62,12 @@ def compiled(step: Callable[..., None], dtype: Any) -> Callable[..., None]:
     kinds |= {"Flags": numba.types.Array(flag, 2, "C", readonly=True), "Units": numba.types.Array(flag, 3, "C", True)}
     kinds |= {"bool": flag, "int": numba.types.intp}
     signature = numba.types.void(*[kinds[p.annotation] for p in inspect.signature(step).parameters.values()])
-    options: dict[str, Any] = {"fastmath": {"contract", "reassoc"}, "error_model": "numpy"}  # sums of many at once
     function = types.FunctionType(step.__code__, step.__globals__, step.__name__, step.__defaults__, step.__closure__)
     function.__qualname__ = f"{step.__qualname__}_{_digest()}"
     try:
-        made: Any = numba.njit(signature, cache=True, **options)(function)
+        made: Any = numba.njit(signature, cache=True, **OPTIONS)(function)
     except Exception:  # noqa: BLE001 - what lies on the disk is damaged, or there is no place for it
-        made = numba.njit(signature, **options)(function)
+        made = numba.njit(signature, **OPTIONS)(function)
     return made  # type: ignore[no-any-return]
 
 

@@ -59,14 +59,14 @@ class Batch:
             return x
         return self.module.where(self.over.reshape(self.steps, self.size, 1), self.module.zeros((), x.dtype), x)
 
-    def chunks(self, rows: int) -> list[tuple[int, int]]:
-        """Ranges of steps whose ``rows`` gates fit into a chunk."""
+    def chunks(self, rows: int, least: int = LEAST) -> list[tuple[int, int]]:
+        """Ranges of steps whose ``rows`` gates fit into a chunk, of at least so many columns."""
         width = self._width(rows, CHUNK)
-        return ranges(0, self.steps, max(width, LEAST // max(1, self.size)))
+        return _ranges(0, self.steps, max(width, least // max(1, self.size)))
 
     def blocks(self, rows: int, start: int, stop: int) -> list[tuple[int, int]]:
         """Ranges of steps, within a chunk, whose ``rows`` gates fit into a block."""
-        return ranges(start, stop, self._width(rows, BLOCK))
+        return _ranges(start, stop, self._width(rows, BLOCK))
 
     def _width(self, rows: int, most: int) -> int:
         """How many steps have ``most`` elements in ``rows``, or on a GPU ``DEVICE``."""
@@ -111,8 +111,7 @@ class Batch:
         return self.module.where(self.over[start:stop], self.module.full((), value, factors.dtype), factors)
 
 
-def ranges(start: int, stop: int, width: int) -> list[tuple[int, int]]:
-    """``start`` to ``stop`` in ranges of ``width``, at least 1; the last may be shorter."""
+def _ranges(start: int, stop: int, width: int) -> list[tuple[int, int]]:
     width = max(1, width)
     return [(first, min(first + width, stop)) for first in range(start, stop, width)]
 

@@ -8,13 +8,13 @@ the base, and which the other that it leads towards.
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import minigrad as mg
 
 from ..cells import GRURecurrence, Weights
 from ..cells.unroll import Running
+from ..compiled import network
 from .batch import Array, Batch, by_block, feature_major
 from .device_steps import gru_after_forward, gru_before_forward
 from .gru_back import After, Before
@@ -70,7 +70,7 @@ def gru_sequence(
     """
     w = Weights.of(KNOWN, (weight_ih, weight_hh, bias_ih, bias_hh, gain_ih, gain_hh, mask_hidden))
     if compiled:
-        return _compiled().run(x, h0, w, zone_h, recurrence, reverse, running, keep)
+        return network("gru").run(x, h0, w, zone_h, recurrence, reverse, running, keep)
     batch = Batch(x, reverse, running)
     steps, hidden = batch.steps, h0.shape[1]
     blocks = batch.blocks(hidden, 0, steps)
@@ -209,10 +209,6 @@ def _rows(weight: Array, gain: Array, scale: float, last_first: bool = False) ->
     return scaled(rows, 1.0, last_first) if last_first else rows, scaled(gain, scale, last_first)
 
 
-def _compiled() -> Any:
-    return importlib.import_module("minigrad_rnn.compiled.gru")  # not before it is wanted: it imports Numba
-
-
 @mg.defvjp_joint(gru_sequence, fresh=True, conditions=("zone_h",))
 def _gru_back(
     g: Any,
@@ -238,7 +234,7 @@ def _gru_back(
         return recompute(recurrence, KNOWN, g, (x, h0, *weights, zone_h), needs, reverse, running)
     w = Weights.of(KNOWN, weights)
     if compiled:
-        dx, dh, found = _compiled().back(g, x, out[2:], w, zone_h, recurrence, reverse, running, needs[0])
+        dx, dh, found = network("gru").back(g, x, out[2:], w, zone_h, recurrence, reverse, running, needs[0])
         return dx, dh, *[found.get(name) for name in KNOWN], None
     batch = Batch(x, reverse, running)
     kind = After if recurrence.reset_after else Before

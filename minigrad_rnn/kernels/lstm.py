@@ -7,13 +7,13 @@ is in a copy of the weights.
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import minigrad as mg
 
 from ..cells import LSTMRecurrence, Weights
 from ..cells.unroll import Running
+from ..compiled import network
 from .batch import Array, Batch
 from .lstm_back import back
 from .lstm_parts import KNOWN, Saved, inside
@@ -83,7 +83,7 @@ def lstm_sequence(
     weights = (weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, weight_peephole)
     w = Weights.of(KNOWN, (*weights, gain_ih, gain_hh, gain_cell, bias_cell, mask_hidden))
     if compiled:
-        return _compiled().run(x, (h0, c0), w, (zone_h, zone_c), recurrence, reverse, running, keep)
+        return network("lstm").run(x, (h0, c0), w, (zone_h, zone_c), recurrence, reverse, running, keep)
     batch, h, c = Batch(x, reverse, running), h0.T, c0.T
     steps, rows = batch.steps, recurrence.gates * len(c)
     whole = keep or every
@@ -127,10 +127,6 @@ class _Inputs:
             self.normed(first, part)
 
 
-def _compiled() -> Any:
-    return importlib.import_module("minigrad_rnn.compiled.lstm")  # not before it is wanted: it imports Numba
-
-
 @mg.defvjp_joint(lstm_sequence, fresh=True, conditions=("zone_h", "zone_c"))
 def _lstm_back(
     g: Any,
@@ -165,7 +161,7 @@ def _lstm_back(
         return recompute(recurrence, KNOWN, g, inputs, needs, reverse, running)
     w, zones = Weights.of(KNOWN, weights), (zone_h, zone_c)
     if compiled:
-        dx, dh, dc, others = _compiled().back(g, x, out[3:], w, zones, recurrence, reverse, running, needs[0])
+        dx, dh, dc, others = network("lstm").back(g, x, out[3:], w, zones, recurrence, reverse, running, needs[0])
     else:
         saved, batch = Saved.of(recurrence, out[3 + every :]), Batch(x, reverse, running)
         arriving = (g[0], g[1], g[2], g[3] if every and 3 in g else None)

@@ -32,6 +32,11 @@ def threads() -> int:
     return max(1, int(given)) if given else os.cpu_count() or 1
 
 
+def shared(work: int) -> bool:
+    """Whether a product of so many multiplications is better left to several threads, which share no small ones."""
+    return work > LARGE and threads() > 1
+
+
 @functools.cache
 def small_are_quick() -> bool:
     """Whether small products are done without copying, as far as can be told: OpenBLAS for AVX-512."""
@@ -54,7 +59,7 @@ def cut(rows: int, inner: int, columns: int, times: int = 1) -> int:
         times: how many such products a step consists of.
     """
     each = max(1, inner * columns)
-    if not small_are_quick() or times * rows * each <= SMALL or (times * rows * each > LARGE and threads() > 1):
+    if not small_are_quick() or times * rows * each <= SMALL or shared(times * rows * each):
         return 0
     most = min(rows, SMALL // each)
     return next((part for part in range(most, LEAST - 1, -1) if rows % part == 0), 0)

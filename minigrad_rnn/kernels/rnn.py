@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import minigrad as mg
 
 from ..cells import RNNRecurrence, Weights
 from ..cells.unroll import Running
+from ..compiled import network
 from .batch import Array, Batch, feature_major
 from .device_steps import rnn_forward
 from .holding import Holding
@@ -65,7 +65,7 @@ def rnn_sequence(
     """
     w = Weights.of(KNOWN, (weight_ih, weight_hh, bias_ih, bias_hh, gain_hh, mask_hidden))
     if compiled:
-        return _compiled().run(x, h0, w, zone_h, recurrence, reverse, running, keep)
+        return network("rnn").run(x, h0, w, zone_h, recurrence, reverse, running, keep)
     batch = Batch(x, reverse, running)
     steps, hidden = batch.steps, h0.shape[1]
     blocks = batch.blocks(hidden, 0, steps)
@@ -118,10 +118,6 @@ class _Run:
                 stay(t, h, before)
 
 
-def _compiled() -> Any:
-    return importlib.import_module("minigrad_rnn.compiled.rnn")  # not before it is wanted: it imports Numba
-
-
 @mg.defvjp_joint(rnn_sequence, fresh=True, conditions=("zone_h",))
 def _rnn_back(
     g: Any,
@@ -146,7 +142,7 @@ def _rnn_back(
         return recompute(recurrence, KNOWN, g, (x, h0, *weights, zone_h), needs, reverse, running)
     w = Weights.of(KNOWN, weights)
     if compiled:
-        dx, dh, found = _compiled().back(g, x, out[2:], w, zone_h, recurrence, reverse, running, needs[0])
+        dx, dh, found = network("rnn").back(g, x, out[2:], w, zone_h, recurrence, reverse, running, needs[0])
     else:
         batch, saved = Batch(x, reverse, running), Saved.of(recurrence, out[2:], zone_h)
         dx, dh, found = back(g, batch, recurrence, w, saved, Holding(batch, zone_h), needs[0])

@@ -8,6 +8,7 @@ import minigrad as mg
 from minigrad_rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
 CELLS = {LSTM: LSTMCell, GRU: GRUCell, RNN: RNNCell}
+COMPILED = [(RNN, {}), (RNN, {"nonlinearity": "relu"}), (LSTM, {}), (GRU, {}), (GRU, {"update_gate": "new"})]
 INPUTS, UNITS, STEPS, ROWS = 3, 4, 5, 3
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from option_helpers import filled, parts_of
+from option_helpers import COMPILED, filled, parts_of
 
 pytest.importorskip("numba")
 
@@ -21,13 +21,6 @@ import minigrad as mg
 from minigrad_rnn import GRU, LSTM, RNN, compiled, uncompiled
 
 KINDS = [RNN, LSTM, GRU]
-PLAIN = [
-    (RNN, {}),
-    (RNN, {"nonlinearity": "relu"}),
-    (LSTM, {}),
-    (GRU, {}),
-    (GRU, {"update_gate": "new"}),
-]
 NORMS = {RNN: [None, "ba"], GRU: [None, "ba"], LSTM: [None, "ba", "torch"]}
 PATHS = [contextlib.nullcontext, uncompiled]
 
@@ -122,7 +115,7 @@ class Configuration(NamedTuple):
 
 @st.composite
 def configurations(draw, plain):
-    kind, options = draw(st.sampled_from(PLAIN))
+    kind, options = draw(st.sampled_from(COMPILED))
     options = options | {
         "input_size": draw(st.integers(1, 4)),
         "hidden_size": draw(st.integers(1, 5)),
@@ -198,7 +191,7 @@ def test_the_same_with_layer_norm_and_zoneout(configuration):
 
 @pytest.mark.usefixtures("small_are_quick")
 @pytest.mark.parametrize("options", [{}, {"layer_norm": "ba"}, {"zoneout": 0.3}, {"variational": 0.3}])
-@pytest.mark.parametrize(("kind", "equation"), PLAIN)
+@pytest.mark.parametrize(("kind", "equation"), COMPILED)
 def test_the_same_where_products_are_cut_into_pieces(kind, equation, options):
     layer = kind(40, 256, bidirectional=True, **equation, **options).double()
     rng = np.random.default_rng(0)
@@ -215,7 +208,7 @@ def test_the_same_where_products_are_cut_into_pieces(kind, equation, options):
 # ---- uses of the graph -------------------------------------------------------------------------------------------
 
 VARIANTS = [
-    *PLAIN,
+    *COMPILED,
     (LSTM, {"bias": False, "bidirectional": True}),
     (GRU, {"num_layers": 2, "variational": 0.3}),
     (LSTM, {"layer_norm": "ba", "zoneout": 0.4}),

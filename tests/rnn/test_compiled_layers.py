@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from option_helpers import parts_of
+from option_helpers import COMPILED, parts_of
 from recurrent_cases import group, load, weights
 
 pytest.importorskip("numba")
@@ -22,11 +22,7 @@ from minigrad_rnn import GRU, LSTM, RNN, uncompiled
 
 KINDS = [RNN, LSTM, GRU]
 PLAIN = [
-    (RNN, {}),
-    (RNN, {"nonlinearity": "relu"}),
-    (LSTM, {}),
-    (GRU, {}),
-    (GRU, {"update_gate": "new"}),
+    *COMPILED,
     (LSTM, {"num_layers": 2, "bidirectional": True, "bias": False}),
     (GRU, {"variational": 0.3, "weight_dropout": 0.2, "batch_first": True}),
     (LSTM, {"init": "keras", "forget_bias": 1.0, "learn_initial_state": True}),
@@ -181,7 +177,7 @@ def distance(results, exact):
     return max(np.abs(a - b).max(initial=0) / max(1.0, np.abs(b).max(initial=0)) for a, b in pairs)
 
 
-@pytest.mark.parametrize(("kind", "options"), [PLAIN[0], *PLAIN[2:5]])
+@pytest.mark.parametrize(("kind", "options"), [COMPILED[0], *COMPILED[2:]])
 def test_extreme_arguments_saturate_without_a_warning(kind, options):
     layer = kind(3, 4, **options)
     results = computed(layer, np.float32([[[1e4, -1e4, 1e4]], [[-1e30, 1e20, 0.0]]]))
@@ -258,7 +254,7 @@ def test_nothing_that_goes_in_is_changed(kind, options):
     assert [array.tobytes() for array in (*cotangents, *[y.numpy() for y in outputs])] == kept
 
 
-@pytest.mark.parametrize(("kind", "options"), PLAIN[:5] + OTHERS)
+@pytest.mark.parametrize(("kind", "options"), COMPILED + OTHERS)
 def test_any_layout_of_what_goes_in(kind, options):
     layer, x = kind(3, 4, **options), drawn(5, 6, 3)
     states = [drawn(1, 6, 4, seed=i) for i in range(2 if kind is LSTM else 1)]
@@ -305,7 +301,7 @@ def test_a_state_of_which_rows_are_one(kind):
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-@pytest.mark.parametrize(("kind", "options"), PLAIN[:5] + OTHERS)
+@pytest.mark.parametrize(("kind", "options"), COMPILED + OTHERS)
 def test_what_is_alive_is_not_overwritten_by_later_calls(kind, options, recorded):
     """The arrays are large enough to be lent by the store, whose buffers are used again."""
     layer, alive = kind(16, 64, **options), []
