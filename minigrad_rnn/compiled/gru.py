@@ -31,7 +31,7 @@ def run(
     chunks = sequence.chunks(gates)
     room = steps if keep else max((stop - start for start, stop in chunks), default=0)
     hs, kept = sequence.empty(steps + 1, hidden), sequence.empty(room, gates + hidden)
-    hs[0] = h
+    hs[0], nonzero = h, bool(h.any())
     project = Hoisted(w.weight_ih.T, sequence.size)
     product = Product(w.weight_hh.T, sequence.size, before=w.mask_hidden)
     norms = [sequence.empty(room, n) for n in (gates, 2, gates, 2)] if recurrence.layer_norm else []
@@ -48,7 +48,7 @@ def run(
         if of_x is not None:
             of_x.many(first, now)
         for t in range(stop - start):
-            p = product(states[t])
+            p = product(states[t]) if start + t or nonzero else product.none()
             if of_h is not None:
                 of_h(t, first, p)
             step(t, now, p, b, inside, ends, keeps, states)
@@ -66,7 +66,7 @@ def back(
     recurrence: GRURecurrence,
     reverse: bool,
     running: Running | None,
-    needs_x: bool,
+    needs: tuple[bool, ...],
 ) -> tuple[Array, Array, dict[str, Array]]:
     """Gradients of x, h0 and the weights by name, of what arrives at the outputs and the last h."""
     sequence, keeps = Sequence(x, reverse, running), recurrence.update_gate == "keep"
@@ -76,7 +76,7 @@ def back(
     product.result[...] = g[1]
     at_h, carry = product.result, sequence.zeros(hidden)
     (of_x, of_h), held_h = _normed(w, norms), held(sequence, zone)
-    gradients, step = Gradients(sequence, w, hs, needs_x), compiled(gru_back, sequence.dtype)
+    gradients, step = Gradients(sequence, w, hs, needs[0]), compiled(gru_back, sequence.dtype)
     for start, stop in reversed(sequence.chunks(gates)):
         then, states, ends = kept[start:stop], hs[start:stop], sequence.ends[start:stop]
         arriving = sequence.arriving(g[0], start, stop, writable=held_h is not None)
@@ -88,7 +88,8 @@ def back(
             step(t, then, states, arriving, ends, keeps, at_h, carry, at_gates, at_hh)
             if of_h is not None:
                 of_h.back(t, start, at_hh, at_products)
-            product(at_products[t])
+            if start + t or needs[1]:  # else what arrives at the state is nobody's
+                product(at_products[t])
             if held_h is not None:
                 held_h.join(carry)
         if of_x is None:

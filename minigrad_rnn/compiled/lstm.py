@@ -32,7 +32,7 @@ def run(
     room = steps if keep else max((stop - start for start, stop in chunks), default=0)
     hs, kept = sequence.empty(steps + 1, hidden), sequence.empty(room + 1, gates + 2 * hidden)
     cells = kept[:, :, gates : gates + hidden]
-    hs[0], cells[0] = h, c
+    hs[0], cells[0], nonzero = h, c, bool(h.any())
     project = Hoisted(w.weight_ih.T, sequence.size)
     product = Product(w.weight_hh.T, sequence.size, before=w.mask_hidden)
     norms = [sequence.empty(room, n) for n in (gates, 2, gates, 2, hidden, 1)] if recurrence.layer_norm else []
@@ -46,7 +46,7 @@ def run(
         if of_x is not None:
             of_x.many(first, now[:-1])
         for t in range(stop - start):
-            p = product(states[t])
+            p = product(states[t]) if start + t or nonzero else product.none()
             if of_h is not None:
                 of_h(t, first, p)
             step(t, now, p, b, ends, states)
@@ -71,7 +71,7 @@ def back(
     recurrence: LSTMRecurrence,
     reverse: bool,
     running: Running | None,
-    needs_x: bool,
+    needs: tuple[bool, ...],
 ) -> tuple[Array, Array, Array, dict[str, Array]]:
     """Gradients of x, h0, c0 and the weights by name, of what arrives at the outputs, the last h and the last c."""
     sequence, (hs, kept, *norms) = Sequence(x, reverse, running), saved
@@ -81,7 +81,7 @@ def back(
     at_h, carry = product.result, numpy.zeros_like(at_c)
     of_x, of_h, of_c = _normed(w, recurrence, norms)
     held_h, held_c = held(sequence, zones[0]), held(sequence, zones[1])
-    gradients, step, shown = Gradients(sequence, w, hs, needs_x), compiled(lstm_back, sequence.dtype), of_c is not None
+    gradients, step, shown = Gradients(sequence, w, hs, needs[0]), compiled(lstm_back, sequence.dtype), of_c is not None
     for start, stop in reversed(sequence.chunks(gates)):
         then, ends, at_gates = kept[start:stop], sequence.ends[start:stop], sequence.empty(stop - start, gates)
         arriving = sequence.arriving(g[0], start, stop, writable=held_h is not None)
@@ -96,7 +96,8 @@ def back(
             step(t, then, arriving, ends, shown, at_h, carry, at_c, at_gates)
             if of_h is not None:
                 of_h.back(t, start, at_gates, at_products)
-            product(at_products[t])
+            if start + t or needs[1]:  # else what arrives at the state is nobody's
+                product(at_products[t])
             if held_h is not None:
                 held_h.join(carry)
             if held_c is not None:

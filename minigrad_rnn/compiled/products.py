@@ -83,6 +83,11 @@ class Product:
             numpy.multiply(self.result, self.after, out=self.result)
         return self.result
 
+    def none(self) -> Array:
+        """The same for zeros: a state that begins with nothing needs no product."""
+        self.result[...] = 0
+        return self.result
+
 
 class Hoisted:
     """``x @ weight`` for many steps ``(steps, N, inner)`` at once: one product, or small ones where that is quicker."""

@@ -31,7 +31,7 @@ def run(
     chunks = sequence.chunks(hidden)
     room = steps if keep else max((stop - start for start, stop in chunks), default=0)
     hs = sequence.empty(steps + 1, hidden)
-    hs[0] = h
+    hs[0], nonzero = h, bool(h.any())
     project = Hoisted(w.weight_ih.T, sequence.size)
     product = Product(w.weight_hh.T, sequence.size, before=w.mask_hidden)
     norms = [sequence.empty(room, n) for n in (hidden, 2)] if recurrence.layer_norm else []
@@ -42,7 +42,7 @@ def run(
         first, ends, states = start % room, sequence.ends[start:stop], hs[start : stop + 1]
         project(sequence.x[start:stop], states[1:])
         for t in range(stop - start):
-            p = product(states[t])
+            p = product(states[t]) if start + t or nonzero else product.none()
             if of_both is not None:
                 numpy.add(states[t + 1], p, out=states[t + 1])
                 of_both(t, first, states[t + 1])
@@ -62,7 +62,7 @@ def back(
     recurrence: RNNRecurrence,
     reverse: bool,
     running: Running | None,
-    needs_x: bool,
+    needs: tuple[bool, ...],
 ) -> tuple[Array, Array, dict[str, Array]]:
     """Gradients of x, h0 and the weights by name, of what arrives at the outputs and the last h."""
     sequence, relu, (hs, *norms) = Sequence(x, reverse, running), recurrence.nonlinearity == "relu", saved
@@ -70,7 +70,7 @@ def back(
     product.result[...] = g[1]
     at_h, carry = product.result, sequence.zeros(hidden)
     of_both, held_h = _normed(w, norms), held(sequence, zone)
-    gradients, step = Gradients(sequence, w, hs, needs_x), compiled(rnn_back, sequence.dtype)
+    gradients, step = Gradients(sequence, w, hs, needs[0]), compiled(rnn_back, sequence.dtype)
     for start, stop in reversed(sequence.chunks(hidden)):
         states, ends = hs[start : stop + 1], sequence.ends[start:stop]
         at_arguments = sequence.empty(stop - start, hidden)
@@ -82,7 +82,8 @@ def back(
             step(t, states, arriving, ends, relu, at_h, carry, at_arguments)
             if of_both is not None:
                 of_both.back(t, start, at_arguments, at_products)
-            product(at_products[t])
+            if start + t or needs[1]:  # else what arrives at the state is nobody's
+                product(at_products[t])
             if held_h is not None:
                 held_h.join(carry)
         gradients.take(start, stop, at_products, at_products, (at_arguments, at_arguments))

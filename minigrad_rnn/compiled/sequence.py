@@ -68,11 +68,12 @@ class Gradients:
         And at the biases, if that is not the same.
         """
         inputs, states = rows_of(at_inputs), rows_of(at_states)
-        seen = self.hs[start:stop]
+        nonzero = start > 0 or bool(self.hs[0].any())
+        seen = self.hs[start if nonzero else 1 : stop]
         if self.w.mask_hidden is not None:
             seen = seen * self.w.mask_hidden
         self._add("weight_ih", inputs, rows_of(self.sequence.x[start:stop]))
-        self._add("weight_hh", states, rows_of(seen))
+        self._add("weight_hh", states[len(states) - seen.shape[0] * seen.shape[1] :], rows_of(seen))
         if self.w.bias_ih is not None:
             of_inputs, of_states = at_biases or (at_inputs, at_states)
             self._add("bias_ih", rows_of(of_inputs))

@@ -234,7 +234,7 @@ def _gru_back(
         return recompute(recurrence, KNOWN, g, (x, h0, *weights, zone_h), needs, reverse, running)
     w = Weights.of(KNOWN, weights)
     if compiled:
-        dx, dh, found = network("gru").back(g, x, out[2:], w, zone_h, recurrence, reverse, running, needs[0])
+        dx, dh, found = network("gru").back(g, x, out[2:], w, zone_h, recurrence, reverse, running, needs)
         return dx, dh, *[found.get(name) for name in KNOWN], None
     batch = Batch(x, reverse, running)
     kind = After if recurrence.reset_after else Before

@@ -161,7 +161,7 @@ def _lstm_back(
         return recompute(recurrence, KNOWN, g, inputs, needs, reverse, running)
     w, zones = Weights.of(KNOWN, weights), (zone_h, zone_c)
     if compiled:
-        dx, dh, dc, others = network("lstm").back(g, x, out[3:], w, zones, recurrence, reverse, running, needs[0])
+        dx, dh, dc, others = network("lstm").back(g, x, out[3:], w, zones, recurrence, reverse, running, needs)
     else:
         saved, batch = Saved.of(recurrence, out[3 + every :]), Batch(x, reverse, running)
         arriving = (g[0], g[1], g[2], g[3] if every and 3 in g else None)

@@ -142,7 +142,7 @@ def _rnn_back(
         return recompute(recurrence, KNOWN, g, (x, h0, *weights, zone_h), needs, reverse, running)
     w = Weights.of(KNOWN, weights)
     if compiled:
-        dx, dh, found = network("rnn").back(g, x, out[2:], w, zone_h, recurrence, reverse, running, needs[0])
+        dx, dh, found = network("rnn").back(g, x, out[2:], w, zone_h, recurrence, reverse, running, needs)
     else:
         batch, saved = Batch(x, reverse, running), Saved.of(recurrence, out[2:], zone_h)
         dx, dh, found = back(g, batch, recurrence, w, saved, Holding(batch, zone_h), needs[0])

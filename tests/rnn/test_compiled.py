@@ -69,7 +69,7 @@ class Configuration(NamedTuple):
     rows: int
     gaps: str
     batched: bool
-    stated: bool
+    state_from: str
     training: bool
     chunked: bool
     arriving: tuple[str, ...]
@@ -97,10 +97,11 @@ class Configuration(NamedTuple):
         return steps.swapaxes(0, 1) if self.options["batch_first"] else steps
 
     def state(self, layer, rng):
-        if not self.stated:
+        if self.state_from == "nothing":
             return []
-        rows = (self.rows,) if self.batched else ()
-        return [random(rng, layer.num_layers * len(layer.reverses), *rows, n) for n in layer.sizes_of(0, False)]
+        rows, share = (self.rows,) if self.batched else (), 0.0 if self.state_from == "zeros" else 1.0
+        shapes = [(layer.num_layers * len(layer.reverses), *rows, n) for n in layer.sizes_of(0, False)]
+        return [mg.tensor(share * rng.normal(size=shape), requires_grad=True) for shape in shapes]
 
     def cotangents(self, outputs, rng):
         """For the numbers of some of the outputs, what arrives there, in any layout."""
@@ -142,7 +143,7 @@ def configurations(draw, plain):
         rows=draw(st.integers(0, 4)) if batched else 1,
         gaps=draw(st.sampled_from(["none", "lengths", "mask"])),
         batched=batched,
-        stated=draw(st.booleans()),
+        state_from=draw(st.sampled_from(["nothing", "zeros", "numbers"])),
         training=draw(st.booleans()),
         chunked=draw(st.booleans()),
         arriving=tuple(draw(st.sampled_from(["dense", "dense", "strided", "broadcast", "nothing"])) for _ in range(3)),
