@@ -345,7 +345,7 @@ def on(target: str | device) -> Backend:
     Raises:
         DeviceError: CuPy or the GPU is missing; the message says which, and how to get it.
     """
-    target = device(target)
+    target = target if isinstance(target, device) else device(target)
     if target.type == "cpu":
         return _HOST
     try:
