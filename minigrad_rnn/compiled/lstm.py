@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy
 
 from ..cells import LSTMRecurrence, Weights
@@ -24,12 +22,14 @@ def run(
     reverse: bool,
     running: Running | None,
     keep: bool,
+    every: bool,
 ) -> tuple[Array, ...]:
-    """Outputs, last h and last c; and, to ``keep`` for the way back, all h, what the steps keep, and the norms."""
+    """Outputs, last h and last c, with ``every`` all c; to ``keep`` all h, what the steps keep, and the norms."""
     sequence, (h, c) = Sequence(x, reverse, running), state
     steps, hidden, gates = sequence.steps, c.shape[1], len(w.weight_hh)
     chunks = sequence.chunks(gates)
-    room = steps if keep else max((stop - start for start, stop in chunks), default=0)
+    whole = keep or every
+    room = steps if whole else max((stop - start for start, stop in chunks), default=0)
     hs, kept = sequence.empty(steps + 1, hidden), sequence.empty(room + 1, gates + 2 * hidden)
     cells = kept[:, :, gates : gates + hidden]
     hs[0], cells[0], nonzero = h, c, bool(h.any())
@@ -56,14 +56,15 @@ def run(
                 held_h(t, start, states)
             if held_c is not None:
                 held_c(t, start, now)
-        if not keep:
+        if not whole:
             cells[0] = cells[stop - start]
-    last = cells[room if keep else 0].copy()  # a view would keep everything
-    return (sequence.outputs(hs[1:]), hs[steps], last, *((hs, kept, *norms) if keep else ()))
+    last = cells[room if whole else 0].copy()  # a view would keep everything
+    all_c = (sequence.outputs(cells[1:].copy()),) if every else ()
+    return (sequence.outputs(hs[1:]), hs[steps], last, *all_c, *((hs, kept, *norms) if keep else ()))
 
 
 def back(
-    g: Any,
+    g: tuple[Array, ...],
     x: Array,
     saved: tuple[Array, ...],
     w: Weights,
@@ -73,7 +74,7 @@ def back(
     running: Running | None,
     needs: tuple[bool, ...],
 ) -> tuple[Array, Array, Array, dict[str, Array]]:
-    """Gradients of x, h0, c0 and the weights by name, of what arrives at the outputs, the last h and the last c."""
+    """Gradients of x, h0, c0 and the weights by name, of what arrives at the outputs, last h, last c and all c."""
     sequence, (hs, kept, *norms) = Sequence(x, reverse, running), saved
     at_c, gates = g[2].copy(), len(w.weight_hh)
     product = Product(w.weight_hh, sequence.size, after=w.mask_hidden)
@@ -86,7 +87,10 @@ def back(
         then, ends, at_gates = kept[start:stop], sequence.ends[start:stop], sequence.empty(stop - start, gates)
         arriving = sequence.arriving(g[0], start, stop, writable=held_h is not None)
         at_products = at_gates if of_h is None else sequence.empty(stop - start, gates)
+        at_cells = None if g[3] is None else sequence.silent(sequence.arriving(g[3], start, stop), start)
         for t in reversed(range(stop - start)):
+            if at_cells is not None:
+                numpy.add(at_c, at_cells[t], out=at_c)
             if held_h is not None:
                 held_h.part_all(t, start, ends, arriving, at_h, carry)
             if held_c is not None:

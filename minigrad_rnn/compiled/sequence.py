@@ -42,9 +42,13 @@ class Sequence(Batch):
 
     def outputs(self, states: Array) -> Array:
         """States ``(T, N, features)`` as outputs: zeros where rows are over."""
-        if self.over is not None:
-            states = numpy.where(self.ends[:, :, None], numpy.zeros((), states.dtype), states)
-        return self.ordered(states)
+        return self.ordered(self.silent(states))
+
+    def silent(self, steps: Array, start: int = 0) -> Array:
+        """``(steps, N, features)``, from step ``start`` on, with zeros where rows are over."""
+        if self.over is None:
+            return steps
+        return numpy.where(self.ends[start : start + len(steps), :, None], numpy.zeros((), steps.dtype), steps)
 
     def arriving(self, g: Array, start: int, stop: int, writable: bool = False) -> Array:
         """A gradient of the outputs, of a range of steps in order of processing; anything where rows are over."""

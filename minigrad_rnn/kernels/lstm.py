@@ -83,7 +83,7 @@ def lstm_sequence(
     weights = (weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, weight_peephole)
     w = Weights.of(KNOWN, (*weights, gain_ih, gain_hh, gain_cell, bias_cell, mask_hidden))
     if compiled:
-        return network("lstm").run(x, (h0, c0), w, (zone_h, zone_c), recurrence, reverse, running, keep)
+        return network("lstm").run(x, (h0, c0), w, (zone_h, zone_c), recurrence, reverse, running, keep, every)
     batch, h, c = Batch(x, reverse, running), h0.T, c0.T
     steps, rows = batch.steps, recurrence.gates * len(c)
     whole = keep or every
@@ -159,11 +159,11 @@ def _lstm_back(
     if isinstance(weight_hh, mg.Tensor):
         inputs = (x, h0, c0, *weights, zone_h, zone_c)
         return recompute(recurrence, KNOWN, g, inputs, needs, reverse, running)
-    w, zones = Weights.of(KNOWN, weights), (zone_h, zone_c)
+    w, zones, saved = Weights.of(KNOWN, weights), (zone_h, zone_c), out[3 + every :]
+    arriving = (g[0], g[1], g[2], g[3] if every and 3 in g else None)
     if compiled:
-        dx, dh, dc, others = network("lstm").back(g, x, out[3:], w, zones, recurrence, reverse, running, needs)
+        dx, dh, dc, others = network("lstm").back(arriving, x, saved, w, zones, recurrence, reverse, running, needs)
     else:
-        saved, batch = Saved.of(recurrence, out[3 + every :]), Batch(x, reverse, running)
-        arriving = (g[0], g[1], g[2], g[3] if every and 3 in g else None)
-        dx, dh, dc, others = back(arriving, batch, recurrence, saved, w, zones, needs[0])
+        batch, kept = Batch(x, reverse, running), Saved.of(recurrence, saved)
+        dx, dh, dc, others = back(arriving, batch, recurrence, kept, w, zones, needs[0])
     return dx, dh, dc, *(others.get(name) for name in KNOWN), None, None

@@ -93,7 +93,7 @@ def fused(
     inputs, parts = _inputs(recurrence, x, state, w, known, zones), len(recurrence.parts)
     cells = (every,) if parts > 1 else ()  # all h are the outputs themselves
     shares = any(zone is not None and not zone.ndim for zone in zones)  # of zoneout in evaluation
-    compile = not (any(cells) or shares) and why_not_compiled(recurrence, w) is None and _alike(inputs)
+    compile = not shares and why_not_compiled(recurrence, w) is None and _alike(inputs)
     output, *rest = kernel(*inputs, recurrence, reverse, running, _tracked(inputs), *cells, compile)
     return Run(output, tuple(rest[:parts]), (output, *rest[parts : 2 * parts - 1]) if every else ())
 

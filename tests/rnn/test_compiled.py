@@ -33,8 +33,9 @@ def double_precision() -> Iterator[None]:
 
 
 def flat(result):
-    output, state = result
-    return [output, *parts_of(state)]
+    """The outputs, the parts of the last state and, if they were asked for, those of the states of every step."""
+    output, *states = result
+    return [output, *(part for state in states for part in parts_of(state))]
 
 
 def reasons(layer):
@@ -70,6 +71,7 @@ class Configuration(NamedTuple):
     gaps: str
     batched: bool
     state_from: str
+    every: bool
     training: bool
     chunked: bool
     arriving: tuple[str, ...]
@@ -144,9 +146,10 @@ def configurations(draw, plain):
         gaps=draw(st.sampled_from(["none", "lengths", "mask"])),
         batched=batched,
         state_from=draw(st.sampled_from(["nothing", "zeros", "numbers"])),
+        every=draw(st.booleans()),
         training=draw(st.booleans()),
         chunked=draw(st.booleans()),
-        arriving=tuple(draw(st.sampled_from(["dense", "dense", "strided", "broadcast", "nothing"])) for _ in range(3)),
+        arriving=tuple(draw(st.sampled_from(["dense", "dense", "strided", "broadcast", "nothing"])) for _ in range(5)),
         seed=draw(st.integers(0, 100)),
     )
 
@@ -167,7 +170,8 @@ def compare(configuration):
             with path():
                 plans.append(reasons(layer))
                 mg.manual_seed(configuration.seed)
-                outputs = flat(layer(x, as_hx(state) if state else None, **given))
+                hx = as_hx(state) if state else None
+                outputs = flat(layer(x, hx, return_all_states=configuration.every, **given))
                 arriving = arriving or configuration.cotangents(outputs, rng)
                 chosen = [outputs[i] for i in arriving]
                 gradients = mg.grad(chosen, sources, list(arriving.values()), allow_unused=True)
