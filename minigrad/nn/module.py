@@ -410,6 +410,8 @@ class Module:
             lines += [f"unexpected  {name}{_meant(name, missing)}" for name in unexpected]
         if lines:
             lines.insert(0, f"this state does not fit {type(self).__name__}; nothing was loaded")
+            remedies = dict.fromkeys(_remedy(given[name], own[name]) for name in own if name in given)
+            lines += filter(None, remedies)
             raise StateError("\n  ".join(lines))
         for name, tensor in own.items():
             if name in given:
@@ -507,6 +509,21 @@ def _misfit(name: str, given: Any, own: Tensor) -> str:
     if given.dtype != own.dtype:
         return f"dtype       {name}  {given.dtype} given, {own.dtype} needed"
     return ""
+
+
+def _remedy(given: Any, own: Tensor) -> str:
+    """How to mend an entry of the wrong kind, or nothing."""
+    if not backend.is_array(given):
+        if not hasattr(given, "detach"):
+            return ""
+        return (
+            "hint: NumPy reads a tensor of another library only detached, in main memory and of a type that it has:"
+            " give value.detach().float().cpu() of each; state_dict() there has them detached"
+        )
+    if given.dtype == own.dtype:
+        return ""
+    first = f", or make the module {given.dtype} first: module.to(mg.{given.dtype})" * (given.dtype.kind == "f")
+    return f"hint: convert what is {given.dtype} to {own.dtype}{first}"
 
 
 def _meant(name: str, missing: list[str]) -> str:

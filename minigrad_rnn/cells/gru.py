@@ -33,7 +33,8 @@ class GRURecurrence(Recurrence):
       Weights cannot be converted from one to the other.
     - what the update gate says: how much to keep of the old state, as above (``update_gate="keep"``), or how much to
       take of the new, :math:`h_t = (1 - z_t) \odot h_{t-1} + z_t \odot n_t` (``update_gate="new"``). Since
-      :math:`1 - \sigma(a) = \sigma(-a)`, negating the rows of z turns one into the other.
+      :math:`1 - \sigma(a) = \sigma(-a)`, negating the rows of z turns one into the other, with hard sigmoids too, but
+      not with gates that are not symmetric: see :func:`~minigrad_rnn.convert.flip_update_gate`.
 
     Args:
         reset_after: whether the reset gate acts after the product.

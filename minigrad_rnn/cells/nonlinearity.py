@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import minigrad as mg
 from minigrad.backend import xp
 
+from .numbers import is_real
+
 
 class Nonlinearity(NamedTuple):
     """A function, and its derivative written in terms of its value.
@@ -24,6 +26,14 @@ def _hard_sigmoid_onnx(x: Any) -> Any:
     return mg.clamp(0.2 * x + 0.5, 0.0, 1.0)
 
 
+_SELU = 1.0507009873554805, 1.0507009873554805 * 1.6732632423543772  # its slope above 0, and minus its infimum
+
+
+def _selu_slope(y: Any) -> Any:
+    above, below = map(y.dtype.type, _SELU)
+    return xp(y).where(y > 0, above, y + below)
+
+
 NONLINEARITIES = {
     "tanh": Nonlinearity(mg.tanh, lambda y: 1 - y * y),
     "sigmoid": Nonlinearity(mg.sigmoid, lambda y: y - y * y),
@@ -35,6 +45,8 @@ NONLINEARITIES = {
     "softsign": Nonlinearity(mg.softsign, lambda y: xp(y).square(1 - xp(y).absolute(y))),
     "softplus": Nonlinearity(mg.softplus, lambda y: -xp(y).expm1(-y)),
     "elu": Nonlinearity(mg.elu, lambda y: xp(y).minimum(y, 0) + 1),
+    "selu": Nonlinearity(mg.selu, _selu_slope),
+    "logsigmoid": Nonlinearity(mg.logsigmoid, lambda y: -xp(y).expm1(y)),
     "leaky_relu": Nonlinearity(mg.leaky_relu, lambda y: xp(y).where(y > 0, y.dtype.type(1), y.dtype.type(0.01))),
     "silu": Nonlinearity(mg.silu),
     "gelu": Nonlinearity(mg.gelu),
@@ -61,5 +73,5 @@ def clipped(x: Any, limit: float | None) -> Any:
 def check_clips(caller: str, **limits: float | None) -> None:
     """Refuse limits that are not positive."""
     for argument, limit in limits.items():
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0):
+        if limit is not None and not (is_real(limit) and limit > 0):
             raise mg.MinigradError(f"{caller}: {argument} is a limit above 0, or None, not {limit!r}")

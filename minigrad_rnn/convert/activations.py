@@ -28,6 +28,8 @@ KERAS = {
     "softsign": "softsign",
     "softplus": "softplus",
     "elu": "elu",
+    "selu": "selu",
+    "logsigmoid": "log_sigmoid",
     "silu": "silu",
     "gelu": "gelu",
 }

@@ -5,7 +5,8 @@ gates of an LSTM are in the order i, f, c, o, those of a GRU in the order z, r, 
 :math:`h_t = z_t \odot h_{t-1} + (1 - z_t) \odot \tilde h_t`. There is one bias, except in a GRU with ``reset_after``,
 where the two cannot be merged and stand in one array of two rows.
 
-What a layer computes besides stands in its ``get_config()``.
+What a layer computes besides stands in its ``get_config()``; of a ``keras.layers.RNN`` around an LSTMCell, GRUCell or
+SimpleRNNCell in that of the cell.
 
 =========================  ========================================================================================
 in the config              option of a layer here
@@ -45,20 +46,46 @@ from .parts import (
     reordered,
     to_state,
 )
-from .update_gate import flip_update_gate
+from .update_gate import as_keeping
 
 KNOWN = (*ROLES["lstm"], "reset_after")
+CLASSES = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
+
+
+def directions_of(kind: str, config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The config of each direction, with what the cell inside says, if there is one.
+
+    The second direction of a Bidirectional says that it goes backwards, as it must: that is left out.
+    """
+    gates_of(kind)
+    if "layer" not in config:
+        return [_with_cell(kind, config)]
+    both = [_with_cell(kind, config[name]["config"]) for name in ("layer", "backward_layer") if config.get(name)]
+    return [both[0], *[{**backward, "go_backwards": False} for backward in both[1:]]]
+
+
+def _with_cell(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    cell = config.get("cell")
+    if cell is None:
+        return dict(config)
+    if cell["class_name"] != f"{CLASSES[kind]}Cell":
+        raise ConversionError(
+            f'the cell is a {cell["class_name"]}, and "{kind}" is for {CLASSES[kind]}Cell\n'
+            "  hint: SimpleRNNCell, LSTMCell and GRUCell are read; of StackedRNNCells convert one after the other, each"
+            " with its own weights and config"
+        )
+    return {**config, **cell["config"]}
 
 
 def read_config(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """The equations of a Keras layer, as options of a layer here, from its config or that of its Bidirectional."""
-    if "layer" in config:
-        both = [config[name]["config"] for name in ("layer", "backward_layer") if config.get(name)]
-        read = [read_config(kind, {**one, "go_backwards": False}) for one in both]
-        if read != read[:1] * len(read):
-            raise ConversionError(f"the two directions are not made alike: {read[0]} and {read[1]}")
-        return read[0]
-    gates_of(kind)
+    read = [_equations(kind, one) for one in directions_of(kind, config)]
+    if read != read[:1] * len(read):
+        raise ConversionError(f"the two directions are not made alike: {read[0]} and {read[1]}")
+    return read[0]
+
+
+def _equations(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     if config.get("go_backwards"):
         raise ConversionError(
             "go_backwards=True: no layer here reads from the end only\n"
@@ -117,8 +144,7 @@ def from_keras(
         read = read_config(kind, config)
         check_reset(read.get("reset_after", True), reset_after, f"reset_after={read.get('reset_after')}")
         check_same(kind, read, recurrence, "layer_from_keras")
-    state = to_state(parts, layer)
-    return flip_update_gate(state) if getattr(recurrence, "update_gate", "keep") == "new" else state
+    return as_keeping(to_state(parts, layer), recurrence)
 
 
 def groups_of(weights: Sequence[Any]) -> list[list[Array]]:
@@ -177,10 +203,9 @@ def to_keras(kind: str, state: Mapping[str, Any], *, layer: int = 0, **options: 
     """
     recurrence = described(kind, options)
     check_expressible("Keras", kind, recurrence, KNOWN)
-    if getattr(recurrence, "update_gate", "keep") == "new":
-        state = flip_update_gate(state)
     reset_after = getattr(recurrence, "reset_after", True)
-    return [array for part in from_state(gates_of(kind), state, layer) for array in _to_group(kind, part, reset_after)]
+    parts = from_state(gates_of(kind), as_keeping(state, recurrence), layer)
+    return [array for part in parts for array in _to_group(kind, part, reset_after)]
 
 
 def _to_group(kind: str, part: Part, reset_after: bool) -> list[Array]:

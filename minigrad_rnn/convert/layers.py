@@ -7,13 +7,12 @@ from typing import Any
 
 from ..cells import GRURecurrence
 from ..layers import GRU, KINDS, LSTM, RNN
-from .keras import activations_of, from_keras, groups_of, read_config, to_keras
+from .keras import CLASSES, activations_of, directions_of, from_keras, groups_of, read_config, to_keras
 from .onnx import from_onnx, read_operator, to_onnx
 from .parts import Array, ConversionError
 
 Layer = RNN | LSTM | GRU
-CLASSES = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}  # Keras's
-CONVENTIONS = ("reset_after", "update_gate")  # what weights depend on
+CONVENTIONS = ("reset_after", "update_gate", "gate_nonlinearity")  # what weights depend on
 
 
 def layer_from_onnx(
@@ -111,7 +110,7 @@ def layer_from_keras(
 variational=(0.1, 0.0, 0.0))  40 parameters
     """
     said = config or {}
-    inner = said["layer"]["config"] if "layer" in said else said
+    inner = directions_of(kind, said)[0]
     first, *more = groups_of(weights)
     settings = {**read_config(kind, said), **options}
     state = from_keras(kind, weights, **{name: settings[name] for name in CONVENTIONS if name in settings})
@@ -148,8 +147,7 @@ def layer_to_keras(module: Layer, *, layer: int = 0) -> tuple[list[Array], dict[
     """
     kind = _kind_of(module, layer)
     weights = to_keras(kind, module.state_dict(), layer=layer, **vars(module.recurrence))
-    dropped = module.noise.variational
-    dropout, recurrent_dropout = dropped[:2] if isinstance(dropped, tuple) else (dropped, dropped)
+    dropout, recurrent_dropout = (_chances(module.noise.variational) * 2)[:2]
     config = activations_of(kind, module.recurrence) | {
         "units": weights[1].shape[0],
         "use_bias": module.bias,
@@ -174,6 +172,15 @@ def _kind_of(module: Layer, layer: int) -> str:
         raise ConversionError(f"RNN, LSTM and GRU are converted, not {type(module).__name__}")
     if layer and module.wiring.residual:
         raise ConversionError("residual=True: what a layer reads is added outside of it, where no weights are")
-    if module.noise.zoneout:
+    if layer and module.bidirectional and module.wiring.merge_mode == "none":
+        raise ConversionError(
+            f'merge_mode="none": the directions of layer {layer} read a stream each, and there both read one\n'
+            '  hint: convert them one by one: to_keras and to_onnx take the state of one, its names without "_reverse"'
+        )
+    if any(_chances(module.noise.zoneout)):
         raise ConversionError(f"zoneout={module.noise.zoneout!r} acts in evaluation too, and nothing there does that")
     return kind
+
+
+def _chances(given: float | tuple[float, ...]) -> tuple[float, ...]:
+    return given if isinstance(given, tuple) else (given,)

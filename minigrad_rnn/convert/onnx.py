@@ -40,7 +40,7 @@ from .parts import (
     reordered,
     to_state,
 )
-from .update_gate import flip_update_gate
+from .update_gate import as_keeping
 
 DIRECTIONS = ("forward", "reverse", "bidirectional")
 KNOWN = (*ROLES["lstm"], "gate_clip", "coupled", "peephole", "reset_after")
@@ -132,8 +132,7 @@ product; the layer they go to resets r * (U h + b), after the product
         _part(orders, operator.hidden_size, peephole, *values)
         for values in zip(*(operator.arrays.get(name, [None, None]) for name in "WRBP"), strict=False)
     ]
-    state = to_state(parts, layer)
-    return flip_update_gate(state) if getattr(recurrence, "update_gate", "keep") == "new" else state
+    return as_keeping(to_state(parts, layer), recurrence)
 
 
 def _part(
@@ -200,11 +199,9 @@ def to_onnx(
     """
     recurrence = described(kind, options)
     check_expressible("ONNX", kind, recurrence, KNOWN)
-    if getattr(recurrence, "update_gate", "keep") == "new":
-        state = flip_update_gate(state)
     coupled = getattr(recurrence, "coupled", False)
     orders = gates_of(kind, coupled), ORDERS["onnx"][kind]
-    parts = from_state(orders[0], state, layer)
+    parts = from_state(orders[0], as_keeping(state, recurrence), layer)
     columns: dict[str, list[Array]] = {"W": [], "R": [], "B": [], "P": []}
     for part in parts:
         columns["W"].append(reordered(part.weight_ih, *orders))

@@ -12,7 +12,7 @@ from ..cells.options import sorted_options
 from .parts import ConversionError, gates_of
 
 RECURRENCES: dict[str, type[Recurrence]] = {"rnn": RNNRecurrence, "lstm": LSTMRecurrence, "gru": GRURecurrence}
-HARMLESS = ("init", "forget_bias", "update_gate")  # how weights are drawn first, and what converts without loss
+HARMLESS = ("init", "forget_bias", "update_gate")  # how weights are drawn first, and what weights can make up for
 
 
 def described(kind: str, options: dict[str, Any]) -> Any:

@@ -25,7 +25,8 @@ class GRU(RecurrentBase):
         bidirectional: whether each layer has a second direction, from the end; the outputs of both stand side by side.
         device, dtype: of the parameters.
         reset_after: whether the reset gate acts after the product with the recurrent weights.
-        update_gate: what the update gate says: how much to ``"keep"``, or how much ``"new"`` to take.
+        update_gate: what the update gate says: how much to ``"keep"``, or how much ``"new"`` to take. Weights of the
+            one are made those of the other by :func:`~minigrad_rnn.convert.flip_update_gate`.
         options: of :class:`~minigrad_rnn.cells.GRURecurrence`, :class:`~minigrad_rnn.cells.Recurrence`,
             :class:`~minigrad_rnn.cells.Noise` and :class:`~minigrad_rnn.layers.Wiring`, by keyword.
 

@@ -409,7 +409,7 @@ def test_one_error_names_everything_that_does_not_fit() -> None:
         model.load_state_dict(state)
     lines = str(caught.value).splitlines()
     assert lines[0] == "this state does not fit Model; nothing was loaded"
-    assert [line.split() for line in lines[1:]] == [
+    assert [line.split() for line in lines[1:-1]] == [
         ["missing", "layers.0.weight", "(2,", "2)", "float32"],
         ["shape", "scale", "(3,)", "given,", "(2,)", "needed"],
         ["dtype", "biases.0", "float64", "given,", "float32", "needed"],
@@ -417,6 +417,7 @@ def test_one_error_names_everything_that_does_not_fit() -> None:
         ["not", "array", "layers.1.bias", "is", "list"],
         ["unexpected", "layers.0.wieght", "(is", "it", "layers.0.weight?)"],
     ]
+    assert lines[-1].startswith("  hint: convert what is float64 to float32, or ")
     for name, value in model.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), before[name].numpy())
 
@@ -439,6 +440,40 @@ def test_a_state_of_anything_that_numpy_reads() -> None:
     model = nn.Linear(2, 2, bias=True)
     model.load_state_dict({"weight": np.zeros((2, 2), "f4"), "bias": Foreign()})
     assert model.bias.tolist() == [3, 3]
+
+
+def test_tensors_that_give_no_array_come_with_a_remedy() -> None:
+    class Tracked:
+        """Like another library's tensor that needs a gradient, or is of a type that NumPy has not."""
+
+        def detach(self) -> Tracked:
+            return self
+
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad")
+
+    state = {"weight": Tracked(), "bias": Tracked()}
+    with pytest.raises(mg.StateError, match=r"not array +bias +is Tracked\n  hint: .*state_dict\(\)") as caught:
+        nn.Linear(2, 2).load_state_dict(state)
+    assert str(caught.value).count("hint") == 1
+    assert ".detach().float().cpu()" in str(caught.value)
+    with pytest.raises(mg.StateError) as caught:
+        nn.Linear(2, 2).load_state_dict({"weight": object(), "bias": "no"})
+    assert "hint" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("own", "given"), [(mg.float32, "float64"), (mg.float64, "float32"), (mg.float32, "int64")])
+def test_the_remedies_for_a_wrong_dtype_help(own: Any, given: str) -> None:
+    model = nn.Linear(2, 2, dtype=own)
+    state = {"weight": np.ones((2, 2), given), "bias": np.ones(2, given)}
+    with pytest.raises(mg.StateError, match=f"hint: convert what is {given} to {own}") as caught:
+        model.load_state_dict(state)
+    assert str(caught.value).count("hint") == 1
+    model.load_state_dict({name: array.astype(own) for name, array in state.items()})
+    assert (f"module.to(mg.{given})" in str(caught.value)) == given.startswith("float")
+    if given.startswith("float"):
+        model.to(getattr(mg, given)).load_state_dict(state)
+    assert model.bias.tolist() == [1, 1]
 
 
 # ---- repr

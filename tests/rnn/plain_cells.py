@@ -21,6 +21,8 @@ ACTIVATIONS = {
     "softplus": lambda a: np.logaddexp(0, a),
     "elu": lambda a: np.where(a > 0, a, np.exp(np.minimum(a, 0)) - 1),
     "leaky_relu": lambda a: np.where(a > 0, a, 0.01 * a),
+    "selu": lambda a: 1.0507009873554805 * np.where(a > 0, a, 1.6732632423543772 * np.expm1(np.minimum(a, 0))),
+    "logsigmoid": lambda a: -np.logaddexp(0, -a),
     "silu": lambda a: a * (1 + np.tanh(a / 2)) / 2,
     "gelu": lambda a: a * np.vectorize(lambda v: 0.5 * (1 + math.erf(v / math.sqrt(2))))(a),
 }
