@@ -15,13 +15,15 @@ from .weights import Weights
 
 
 @contextlib.contextmanager
-def blaming(recurrence: Recurrence, w: Weights, x: mg.Tensor | None = None) -> Iterator[None]:
+def blaming(
+    recurrence: Recurrence | None = None, w: Weights | None = None, x: mg.Tensor | None = None
+) -> Iterator[None]:
     """Add step and gate to the report of an anomaly in an op that computes several gates, or all steps.
 
     The product of the inputs with the weights is one op for all steps and gates. Its elements tell which it was.
 
     Args:
-        recurrence: tells the gates.
+        recurrence: tells the gates, if there are several in one op.
         w: tells the number of their rows.
         x: the inputs ``(T, N, input_size)``, to tell whether they were not finite already.
     """
@@ -29,8 +31,8 @@ def blaming(recurrence: Recurrence, w: Weights, x: mg.Tensor | None = None) -> I
     try:
         yield
     except mg.inspect.AnomalyError as error:
-        rows = 0 if w.weight_hh is None else w.weight_hh.shape[0]
-        told = list(_told(error, outer, recurrence.gate_names, rows, x))
+        rows = 0 if w is None or w.weight_hh is None else w.weight_hh.shape[0]
+        told = list(_told(error, outer, () if recurrence is None else recurrence.gate_names, rows, x))
         if not told:
             raise
         head, *rest = str(error).split("\n")
@@ -42,19 +44,19 @@ def _told(
 ) -> Iterator[str]:
     """Lines that say more of the place."""
     bad, place = error.bad, error.places
-    if place[-1:] == (("input", None),):
+    projected = place[-1:] == (("input", None),)
+    if projected:
         place = place[:-1]
     inner = place[len(outer) :]
-    if any(name for name, _ in inner):  # in the scope of one gate, or of something else
-        return
-    if inner or bad.ndim != 3:
-        yield from _gates_told(bad, place, gates, rows)
+    if bad.ndim != 3 or any(step is not None for _, step in inner):
+        if not any(name for name, _ in inner):  # else it is in the scope of one gate, or of something else
+            yield from _gates_told(bad, place, gates, rows)
         return
     steps = bad.any((1, 2)).nonzero()[0]
     first = int(steps[0])
     more = f", and {len(steps) - 1} more after it" if len(steps) > 1 else ""
-    place = (*outer, ("", first))
-    named = list(_gates_told(bad[first], place, gates, rows, more)) if bad.shape[-1] == rows else []
+    place = (*outer, ("", first), *inner)
+    named = list(_gates_told(bad[first], place, gates, rows, more)) if projected and bad.shape[-1] == rows else []
     yield from named or [_place_told(place) + more]
     if x is not None:
         yield from _input_told(x, first, bad[first].any(-1))

@@ -79,6 +79,16 @@ class Cell(nn.Module):
         """Names of the parts of the state."""
         return self.recurrence.names
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Their sizes."""
+        return self.recurrence.sizes(self.hidden_size, self.hidden_size)
+
+    @property
+    def zoned(self) -> tuple[str, ...]:
+        """Names of those that zoneout may hold."""
+        return self.recurrence.zoned
+
     def draw_masks(self, x: mg.Tensor) -> Masks:
         """Masks of dropout for a sequence whose steps are like ``x``.
 
@@ -110,15 +120,15 @@ class Cell(nn.Module):
     def _step(self, x: mg.Tensor, state: State | None, masks: Masks | None, t: int) -> State:
         check_input(self, x)
         recurrence, batch, w = self.recurrence, x.shape[:-1], self.weights()
-        sizes = recurrence.sizes(self.hidden_size, self.hidden_size)
-        state = state_before(self, state, self.parts, [(*batch, size) for size in sizes], w.weight_hh.dtype, x.device)
+        shapes = [(*batch, size) for size in self.sizes]
+        state = state_before(self, state, self.parts, shapes, w.weight_hh.dtype, x.device)
         masks = self.noise.draw(x, w, self.training) if masks is None else masks
         w = masks.on(w)
         if recurrence.batch_norm:
             w = w._replace(statistics=self.statistics.at(t))
         with blaming(recurrence, w):
             after = recurrence.advance(recurrence.project(masks.on_input(x), w), state, w)
-        zones = self.noise.zones(x, (1, *batch), sizes[: len(recurrence.zoned)], self.training)
+        zones = self.noise.zones(state[0], (1, *batch), recurrence.zoned_sizes(self.sizes), self.training)
         after = mixed(zones, 0, after, state)
         show(recurrence, after)
         return after
@@ -146,12 +156,13 @@ def check_sizes(module: nn.Module, **sizes: int) -> None:
 
 
 def check_input(cell: Any, x: mg.Tensor, remedy: str = "use the layer") -> None:
-    """Refuse what is not one step of inputs."""
-    if x.ndim not in (1, 2) or x.shape[-1] != cell.input_size:
+    """Refuse what is not one step of inputs; any number of features will do for a cell that tells no ``input_size``."""
+    features = cell.input_size
+    if not isinstance(x, mg.Tensor) or x.ndim not in (1, 2) or features not in (None, x.shape[-1]):
+        size = "features" if features is None else features
         raise mg.ShapeError(
-            f"{type(cell).__name__}: the input must have shape (batch, {cell.input_size}) or ({cell.input_size},),"
-            f" not {x.shape}\n"
-            f"  hint: a cell takes one step; for a whole sequence {remedy}"
+            f"{type(cell).__name__}: the input must have shape (batch, {size}) or ({size},), not {_told(x)}\n"
+            f"  hint: this takes one step; for a whole sequence {remedy}"
         )
 
 

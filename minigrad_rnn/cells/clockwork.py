@@ -14,6 +14,7 @@ from minigrad import nn
 from .before import REMEDY, told
 from .cell import check_input, check_sizes, check_state, draw, parameter
 from .nonlinearity import NONLINEARITIES, nonlinearity as known
+from .numbers import is_whole
 from .recurrence import State
 
 
@@ -153,7 +154,7 @@ class ClockworkCell(nn.Module):
 
 def check_periods(caller: str, periods: Sequence[int], hidden_size: int) -> None:
     """Refuse periods that are no whole numbers from 1, or as many as do not share out the units."""
-    if not periods or any(isinstance(p, bool) or not isinstance(p, int) or p < 1 for p in periods):
+    if not len(periods) or not all(is_whole(p) and p >= 1 for p in periods):
         raise mg.MinigradError(f"{caller}: periods must be whole numbers from 1, at least one, not {periods!r}")
     if hidden_size % len(periods):
         raise mg.ShapeError(

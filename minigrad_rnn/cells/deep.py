@@ -85,17 +85,24 @@ class DeepTransitionCell(nn.Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
+        check_sizes(self, input_size=input_size, hidden_size=hidden_size)
+        layers = {"input": input_layers, "transition": transition_layers, "output": output_layers}
+        for name, sizes in layers.items():
+            if not isinstance(sizes, (tuple, list)):
+                raise mg.ShapeError(
+                    f"{type(self).__name__}: {name}_layers are the sizes of layers, such as (8, 8), not {sizes!r}"
+                )
+            check_sizes(self, **{f"{name}_layers[{i}]": size for i, size in enumerate(sizes)})
         inward, across = (input_size, *input_layers), (hidden_size, *transition_layers)
         outward = (hidden_size, *output_layers)
-        check_sizes(self, input_size=input_size, hidden_size=hidden_size)
-        check_sizes(self, layer=min(*inward, *across, *outward))
         known(nonlinearity, type(self).__name__, "nonlinearity")
         if input_to not in PLACES:
             raise mg.MinigradError(f'{type(self).__name__}: input_to is "first" or "last", not {input_to!r}')
         self.input_size, self.hidden_size, self.output_size, self.bias = input_size, hidden_size, outward[-1], bias
         self.nonlinearity, self.input_to = nonlinearity, input_to
-        layers = [_chain(sizes, bias, device, dtype) for sizes in (inward, across, outward)]
-        self.input_layers, self.transition_layers, self.output_layers = layers
+        self.input_layers, self.transition_layers, self.output_layers = [
+            _chain(sizes, bias, device, dtype) for sizes in (inward, across, outward)
+        ]
         rows = (*transition_layers, hidden_size)[0 if input_to == "first" else -1]
         self.weight_ih = parameter((rows, inward[-1]), device, dtype)
         self.weight_hh = parameter((hidden_size, across[-1]), device, dtype)

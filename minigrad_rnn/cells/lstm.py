@@ -10,6 +10,7 @@ import minigrad as mg
 from .cell import Cell
 from .nonlinearity import NONLINEARITIES, check_clips, clipped, nonlinearity
 from .norm import dropped, normalised, weighted
+from .numbers import is_real
 from .recurrence import Recurrence, State
 from .weights import Shapes, Weights
 
@@ -72,7 +73,7 @@ class LSTMRecurrence(Recurrence):
         check_clips("LSTM", cell_clip=self.cell_clip, gate_clip=self.gate_clip)
         if self.layer_norm not in LAYER_NORMS:
             raise mg.MinigradError(f'LSTM: layer_norm is None, "ba" or "torch", not {self.layer_norm!r}')
-        if self.forget_bias is not None and not isinstance(self.forget_bias, (int, float)):
+        if self.forget_bias is not None and not is_real(self.forget_bias):
             raise mg.MinigradError(f"LSTM: forget_bias is a number, or None, not {self.forget_bias!r}")
         if self.coupled and self.forget_bias is not None:
             raise mg.MinigradError("LSTM: coupled gates leave no forget gate for forget_bias to open")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import minigrad as mg
 
+from .numbers import is_probability
 from .recurrence import State
 from .weights import Weights
 
@@ -89,9 +91,10 @@ class Noise:
         if not training:
             return Masks()
         batch, weight = x.shape[:-1][-1:], w.weight_hh
+        like = x if weight is None else weight  # inputs may be integers
         return Masks(
-            _mask(x, (*batch, x.shape[-1]), _nth(self.variational, 0)),
-            _mask(x, (*batch, weight.shape[-1]), self.hidden) if self.hidden else None,
+            _mask(like, (*batch, x.shape[-1]), _nth(self.variational, 0)),
+            _mask(like, (*batch, weight.shape[-1]), self.hidden) if self.hidden else None,
             _mask(weight, weight.shape, self.weight_dropout) if self.weight_dropout else None,
         )
 
@@ -99,36 +102,32 @@ class Noise:
         """A mask ``(N, features)`` for the outputs ``(T, N, features)`` of the last layer."""
         return _mask(output, output.shape[1:], _nth(self.variational, 2)) if training else None
 
-    def zones(self, like: mg.Tensor, shape: tuple[int, ...], sizes: tuple[int, ...], training: bool) -> Zones:
+    def zones(self, like: mg.Tensor, shape: tuple[int, ...], sizes: Sequence[int | None], training: bool) -> Zones:
         """Which units stay as they are, for each part of the state.
 
         Args:
-            like: dtype and device are taken from it.
+            like: dtype and device are taken from it: a part of the state, since inputs may be integers.
             shape: ``(T, N)``, or ``(T,)`` without a batch.
-            sizes: of the parts of the state that may be held.
+            sizes: of the parts of the state; ``None`` for one that is never held.
             training: whether to draw.
 
         Returns:
-            Booleans ``(T, N, size)``; in evaluation the probability, without dims; ``None`` for a part that has no
-            zoneout; empty if none has.
+            For each part booleans ``(T, N, size)``; in evaluation the probability, without dims; ``None`` for a part
+            that has no zoneout; empty if none has.
         """
-        chances = [_nth(self.zoneout, i) for i in range(len(sizes))]
-        if not any(chances):
+        held = [i for i, size in enumerate(sizes) if size is not None]
+        chances = {i: _nth(self.zoneout, k) for k, i in enumerate(held)}
+        if not any(chances.values()):
             return ()
-        return tuple([_zone(p, like, shape, size, training) for p, size in zip(chances, sizes, strict=True)])
-
-
-def is_probability(number: Any) -> bool:
-    """Whether it is a number from 0 to 1; ``True`` is none: it would drop everything."""
-    return isinstance(number, (int, float)) and not isinstance(number, bool) and 0.0 <= number <= 1.0
+        return tuple([_zone(chances.get(i, 0.0), like, shape, size, training) for i, size in enumerate(sizes)])
 
 
 def _mask(like: mg.Tensor, shape: tuple[int, ...], p: float) -> mg.Tensor | None:
     return mg.dropout(mg.ones(*shape, dtype=like.dtype, device=like.device), p) if p else None
 
 
-def _zone(p: float, like: mg.Tensor, shape: tuple[int, ...], size: int, training: bool) -> mg.Tensor | None:
-    if not p:
+def _zone(p: float, like: mg.Tensor, shape: tuple[int, ...], size: int | None, training: bool) -> mg.Tensor | None:
+    if not p or size is None:
         return None
     if not training:
         return mg.full((), p, dtype=like.dtype, device=like.device)

@@ -10,6 +10,7 @@ import minigrad as mg
 
 from .initial import check_init
 from .norm import dropped, weighted
+from .numbers import is_whole
 from .weights import Shapes, Weights
 
 State = tuple[mg.Tensor, ...]
@@ -44,12 +45,12 @@ class Recurrence(ABC):
     def __post_init__(self) -> None:
         check_init(type(self).__name__, self.init)
         skips = self.time_skips
-        if not isinstance(skips, tuple) or not all(isinstance(k, int) and k >= 2 for k in skips):
+        if not isinstance(skips, tuple) or not all(is_whole(k) and k >= 2 for k in skips):
             raise mg.MinigradError(
                 f"time_skips is a tuple of whole numbers of steps from 2, such as (2, 4), not {skips!r}; one step back"
                 " is what every recurrent network sees"
             )
-        if isinstance(self.batch_norm, bool) or not isinstance(self.batch_norm, int) or self.batch_norm < 0:
+        if not is_whole(self.batch_norm) or self.batch_norm < 0:
             raise mg.MinigradError(
                 f"batch_norm is for how many steps statistics are kept, or 0, not {self.batch_norm!r}"
             )
@@ -83,13 +84,17 @@ class Recurrence(ABC):
 
     @property
     def zoned(self) -> tuple[str, ...]:
-        """Names of the parts that zoneout may hold, the first of all; ``past`` remembers what they were."""
+        """Names of the parts that zoneout may hold and that may be learned; ``past`` remembers what they were."""
         return self.parts
 
     def sizes(self, hidden_size: int, features: int) -> tuple[int, ...]:
         """The sizes of the parts of the state."""
         past = ((max(self.time_skips) - 1) * features,) if self.time_skips else ()
         return (features, hidden_size)[: len(self.parts)] + past
+
+    def zoned_sizes(self, sizes: tuple[int, ...]) -> list[int | None]:
+        """Of the sizes of all parts those of :attr:`zoned`; ``None`` for the others."""
+        return [size if name in self.zoned else None for name, size in zip(self.names, sizes, strict=True)]
 
     def project(self, x: mg.Tensor, w: Weights) -> mg.Tensor:
         """What the inputs contribute to the gates, ``(..., input_size)`` to ``(..., gates * hidden_size)``.

@@ -56,6 +56,8 @@ def unroll(
         every: whether to return the states of every step too; zeros where there is no element.
     """
     steps = x.shape[0]
+    if not steps:
+        return _no_steps(recurrence, x, state, w, every)
     if running is not None and w.statistics is not None:
         places = numpy.argsort(running if reverse else ~running, 0, kind="stable")
         lined_up = numpy.take_along_axis(running, places, 0)
@@ -82,9 +84,6 @@ def unroll(
                 states.append([_shown(part, here) for part in after])
             state = after if here is None else _stay(here, after, state)
     order = slice(None, None, -1) if reverse else slice(None)
-    if not outputs:
-        output, *empty = [_nothing_like(part) for part in (recurrence.output(state), *state)]
-        return Run(output, state, tuple(empty) if every else ())
     together = tuple([mg.stack(part[order]) for part in zip(*states, strict=True)])
     return Run(mg.stack(outputs[order]), state, together)
 
@@ -116,9 +115,12 @@ def _at(w: Weights, steps: range | int, rows: mg.Tensor | None) -> Weights:
     return w if w.statistics is None else w._replace(statistics=w.statistics.at(steps, rows))
 
 
-def _nothing_like(part: mg.Tensor) -> mg.Tensor:
-    """No steps of it."""
-    return mg.zeros(0, *part.shape, dtype=part.dtype, device=part.device)
+def _no_steps(recurrence: Recurrence, x: mg.Tensor, state: State, w: Weights, every: bool) -> Run:
+    """What comes of a sequence without steps: a step of no rows, so that gradients arrive everywhere, zeros."""
+    rows, w = x.reshape(0, *x.shape[2:]), w._replace(statistics=None, mask_hidden=None)
+    after = recurrence.advance(recurrence.project(rows, w), tuple([part[:0] for part in state]), w)
+    output, *states = [part.reshape(0, x.shape[1], *part.shape[1:]) for part in (recurrence.output(after), *after)]
+    return Run(output, state, tuple(states) if every else ())
 
 
 def _shown(part: mg.Tensor, here: mg.Tensor | None) -> mg.Tensor:

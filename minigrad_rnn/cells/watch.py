@@ -39,9 +39,24 @@ def show(recurrence: Recurrence, state: State, running: Any = None) -> None:
         watcher(names, state, running)
 
 
+def show_steps(name: str, values: mg.Tensor, running: Any = None) -> None:
+    """Show what was computed for all steps at once to whoever watches, as if it had been step by step.
+
+    Args:
+        name: what it is.
+        values: ``(T, N, size)``.
+        running: where there is an element, booleans ``(T, N)`` on the host; ``None``: everywhere.
+    """
+    watcher = _watcher.get()
+    if watcher is not None:
+        for t, value in enumerate(values.unbind()):
+            with mg.scope(step=t):
+                watcher((name,), (value,), None if running is None else running[t])
+
+
 @contextlib.contextmanager
 def watching(watcher: Watcher) -> Iterator[None]:
-    """Have ``watcher(names, state, running)`` called after every step that runs inside, in the scope of the step."""
+    """Have ``watcher(names, values, running)`` called for every step that runs inside, in the scope of the step."""
     token = _watcher.set(watcher)
     try:
         yield

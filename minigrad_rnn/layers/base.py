@@ -10,6 +10,7 @@ import minigrad as mg
 from ..cells import Noise, Recurrence, StepStatistics, Weights
 from ..cells.cell import check_sizes, parameter
 from ..cells.initial import initialise
+from ..cells.numbers import is_whole
 from ..cells.options import sorted_options
 from .options import Wiring
 from .stack import Stack, suffix
@@ -69,7 +70,7 @@ class RecurrentBase(Stack):
                     rows = self.recurrence.normalised_rows(hidden)
                     statistics = StepStatistics(rows, self.recurrence.batch_norm, device, dtype)
                     setattr(self, "statistics" + suffix(layer, reverse), statistics)
-            inputs = self._outputs()[layer]
+            inputs = self.outputs_of(layer)[0]
         self._wire(device, dtype)
 
     def reset_parameters(self) -> None:
@@ -110,6 +111,7 @@ class RecurrentBase(Stack):
         lengths: Any = None,
         mask: Any = None,
         return_all_states: bool = False,
+        reverse: bool = False,
     ) -> Any:
         """Run over sequences. See the class for shapes.
 
@@ -121,8 +123,10 @@ class RecurrentBase(Stack):
                 Elements may be anywhere: the result is that of each row without its gaps.
             return_all_states: whether to return, as a third result, the state of every step: each part
                 ``(layers * directions, T, N, size)``, with ``batch_first`` ``(layers * directions, N, T, size)``.
+            reverse: whether every sequence is read from its end to its start, wherever padding is. An output still
+                stands where its input stands.
         """
-        return self.run(input, hx, lengths, mask, return_all_states)
+        return self.run(input, hx, lengths, mask, return_all_states, reverse)
 
     def extra_repr(self) -> str:
         """The sizes, and what is not as by default."""
@@ -134,7 +138,7 @@ class RecurrentBase(Stack):
 
 
 def _check_projection(name: str, proj_size: int, hidden_size: int) -> None:
-    if not 0 <= proj_size < hidden_size:
+    if not is_whole(proj_size) or not 0 <= proj_size < hidden_size:
         raise mg.ShapeError(
             f"{name}: proj_size={proj_size} must be from 0 (no projection) to hidden_size - 1 = {hidden_size - 1}\n"
             "  hint: the projection makes the state smaller; to make it larger, put a linear layer behind"

@@ -1,4 +1,4 @@
-"""Layers of one's own: any cell as a layer, cells on top of each other, two layers as two directions."""
+"""Layers of one's own: any cell as a layer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import minigrad as mg
 from minigrad import nn
 
 from ..cells import Noise, Recurrence, State, Weights
-from ..cells.cell import Cell, state_before
+from ..cells.cell import Cell
 from ..cells.options import sorted_options
-from .inputs import arranged
 from .options import Wiring
 from .stack import Stack
 
@@ -56,7 +55,13 @@ class CellRecurrence(Recurrence):
         """One call of the cell."""
         alone = len(self.names) == 1
         after = self.cell(projected, state[0] if alone else state)
-        after = (after,) if isinstance(after, mg.Tensor) else tuple(after)
+        after = (after,) if isinstance(after, mg.Tensor) else after
+        if not isinstance(after, (tuple, list)) or not all(isinstance(part, mg.Tensor) for part in after):
+            raise mg.MinigradError(
+                f"{self.title}: forward must return the new state, {', '.join(self.names)}, made of tensors, not"
+                f" {type(after).__name__ if after is not None else 'None: is there a return?'}"
+            )
+        after = tuple(after)
         if [part.shape for part in after] != [part.shape for part in state]:
             raise mg.ShapeError(
                 f"{self.title}: forward must return the parts of the state, {', '.join(self.names)}, as it got them:"
@@ -122,7 +127,7 @@ class RecurrentLayer(Stack):
     ) -> None:
         name = type(self).__name__
         noise, wiring = sorted_options(name, options, Noise, Wiring)
-        rows = [_listed(name, row) for row in (cells, backward) if row is not None]
+        rows = [listed(name, row) for row in (cells, backward) if row is not None]
         if len({len(row) for row in rows}) > 1:
             raise mg.MinigradError(f"{name}: {len(rows[0])} cells, but {len(rows[1])} of the backward direction")
         super().__init__(
@@ -163,15 +168,22 @@ class RecurrentLayer(Stack):
         hidden = self._cell(layer, reverse).hidden_size
         return self.recurrence_of(layer, reverse).sizes(hidden, hidden)
 
-    def output_of(self, layer: int) -> int:
+    def output_of(self, layer: int, reverse: bool) -> int:
         """The number of features that a cell puts out."""
-        return int(getattr(self._cell(layer, False), "output_size", self.sizes_of(layer, False)[0]))
+        return int(getattr(self._cell(layer, reverse), "output_size", self.sizes_of(layer, reverse)[0]))
 
     def forward(
-        self, input: Any, hx: Any = None, *, lengths: Any = None, mask: Any = None, return_all_states: bool = False
+        self,
+        input: Any,
+        hx: Any = None,
+        *,
+        lengths: Any = None,
+        mask: Any = None,
+        return_all_states: bool = False,
+        reverse: bool = False,
     ) -> Any:
         """Run over sequences; see :meth:`~minigrad_rnn.LSTM.forward`."""
-        return self.run(input, hx, lengths, mask, return_all_states)
+        return self.run(input, hx, lengths, mask, return_all_states, reverse)
 
     def extra_repr(self) -> str:
         """What is not as by default."""
@@ -180,128 +192,8 @@ class RecurrentLayer(Stack):
         return ", ".join([*batch_first, *dropout, *self.noise.changed(), *self.wiring.changed()])
 
 
-class StackedCells(nn.Module):
-    """Cells on top of each other as one cell: each takes one step, reading the output of the one below.
-
-    Args:
-        cells: from the lowest up. Zoneout is their own; what is about a sequence as a whole, dropout by one mask and
-            statistics of steps, is for :class:`RecurrentLayer`, and a cell with such an option is refused.
-
-    Shape:
-        - input: that of the lowest cell.
-        - state and result: the parts of all cells, those of the lowest first; zeros when left out. If there is but one
-          part, it is that part, not a tuple of one.
-
-    >>> import minigrad as mg
-    >>> from minigrad_rnn import GRUCell, LSTMCell
-    >>> cell = StackedCells([LSTMCell(3, 5), GRUCell(5, 4)])
-    >>> cell.parts, [part.shape for part in cell(mg.ones(2, 3))]
-    (('h0', 'c0', 'h1'), [(2, 5), (2, 5), (2, 4)])
-    """
-
-    def __init__(self, cells: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.cells = nn.ModuleList(_listed("StackedCells", cells))
-        for cell in self.cells:
-            _check_stepwise("StackedCells", cell)
-        self.input_size = getattr(self.cells[0], "input_size", None)
-        self.hidden_size = self.cells[-1].hidden_size
-        self.output_size = getattr(self.cells[-1], "output_size", self.hidden_size)
-        self.parts = tuple([f"{part}{i}" for i, cell in enumerate(self._equations) for part in cell.names])
-        self.sizes = tuple([size for cell in self._equations for size in _sizes(cell)])
-
-    @property
-    def _equations(self) -> list[CellRecurrence]:
-        return [CellRecurrence(cell) for cell in self.cells]
-
-    def forward(self, input: mg.Tensor, hx: Any = None) -> Any:
-        """The parts of all cells after one step.
-
-        Raises:
-            ShapeError: a state of other parts, or of other shapes; an input that the lowest cell refuses.
-        """
-        alone, shapes = len(self.parts) == 1, [(*input.shape[:-1], size) for size in self.sizes]
-        given = (hx,) if alone and isinstance(hx, mg.Tensor) else hx
-        hx = state_before(self, given, self.parts, shapes, input.dtype, input.device)
-        after: list[mg.Tensor] = []
-        for cell in self._equations:
-            state = cell.step(input, tuple(hx[len(after) : len(after) + len(cell.names)]), Weights(None, None))
-            input = cell.output(state)
-            after.extend(state)
-        return after[0] if alone else tuple(after)
-
-    def output(self, state: Any) -> mg.Tensor:
-        """The output of the uppermost cell."""
-        top, parts = self._equations[-1], (state,) if isinstance(state, mg.Tensor) else state
-        return top.output(tuple(parts[-len(top.names) :]))
-
-
-class Bidirectional(nn.Module):
-    """Two layers of any kind as two directions: the second reads every sequence from its end.
-
-    Args:
-        fwd: the layer that reads from the start.
-        bwd: the one that reads from the end; each sequence from its own end, wherever padding or gaps are.
-        merge: how the outputs are put together: ``"concat"``, ``"sum"``, ``"mul"``, ``"ave"`` or ``"none"``, a pair.
-
-    Shape:
-        - input, lengths, mask: as for the two layers, which must agree in ``batch_first``.
-        - state: the pair of their states.
-
-    >>> import minigrad as mg
-    >>> from minigrad_rnn import GRU, LSTM
-    >>> output, (h, (g, c)) = Bidirectional(GRU(3, 4), LSTM(3, 5))(mg.ones(7, 2, 3))
-    >>> output.shape, h.shape, c.shape
-    ((7, 2, 9), (1, 2, 4), (1, 2, 5))
-    """
-
-    def __init__(self, fwd: nn.Module, bwd: nn.Module, merge: str = "concat") -> None:
-        super().__init__()
-        self.fwd, self.bwd, self.wiring = fwd, bwd, Wiring(merge_mode=merge)
-        self.wiring.check("Bidirectional", [])
-        first = [bool(getattr(layer, "batch_first", False)) for layer in (fwd, bwd)]
-        if first[0] != first[1]:
-            raise mg.MinigradError(f"Bidirectional: batch_first is {first[0]} in one layer and {first[1]} in the other")
-        self.batch_first = first[0]
-        self.input_size = getattr(fwd, "input_size", None)
-
-    def forward(self, input: Any, hx: Any = None, *, lengths: Any = None, mask: Any = None) -> tuple[Any, Any]:
-        """Run over sequences, in both directions."""
-        sequences = arranged("Bidirectional", input, self.input_size, self.batch_first, lengths, mask)
-        x, running = sequences.x, sequences.running
-        given = (None, None) if hx is None else hx
-        results = []
-        for layer, start, way in ((self.fwd, given[0], 1), (self.bwd, given[1], -1)):
-            known = {} if running is None else {"mask": self._given(running[::way], sequences.batched)}
-            output, last = layer(self._given(x[::way], sequences.batched), start, **known)
-            results.append((self._taken(layer, output, sequences.batched)[::way], last))
-        outputs, states = zip(*results, strict=True)
-        merged = [sequences.back(output) for output in self.wiring.merged(list(outputs))]
-        return merged[0] if len(merged) == 1 else tuple(merged), states
-
-    def _given(self, x: Any, batched: bool) -> Any:
-        """What is ``(T, N, ...)`` as the layers take it."""
-        if not batched:
-            return x[:, 0]
-        return x.swapaxes(0, 1) if self.batch_first else x
-
-    def _taken(self, layer: nn.Module, output: Any, batched: bool) -> mg.Tensor:
-        """The output of a layer as ``(T, N, ...)``."""
-        if not isinstance(output, mg.Tensor):
-            raise mg.MinigradError(
-                f"Bidirectional: the output of {type(layer).__name__} is a {type(output).__name__}, not one tensor\n"
-                '  hint: merge_mode="none", or merge="none", leaves two outputs; merge them in some other way'
-            )
-        if not batched:
-            return output.unsqueeze(1)
-        return output.swapaxes(0, 1) if self.batch_first else output
-
-    def extra_repr(self) -> str:
-        """How the outputs are put together."""
-        return ", ".join(self.wiring.changed())
-
-
-def _listed(name: str, cells: Any) -> list[nn.Module]:
+def listed(name: str, cells: Any) -> list[nn.Module]:
+    """A cell, or several, as a list; refuse what is no cell."""
     row = list(cells) if isinstance(cells, (list, tuple, nn.ModuleList)) else [cells]
     if not row:
         raise mg.MinigradError(f"{name}: there are no cells")
@@ -326,7 +218,7 @@ def _check_inside(name: str, cell: nn.Module, noise: Noise) -> None:
     """Refuse regularisers that act inside of a cell whose inside is not known."""
     if _is_ours(cell):
         return
-    _check_stepwise(name, cell)
+    check_stepwise(name, cell)
     option = "variational dropout of hidden features" if noise.hidden else "weight_dropout"
     if noise.hidden or noise.weight_dropout:
         raise mg.MinigradError(
@@ -335,7 +227,7 @@ def _check_inside(name: str, cell: nn.Module, noise: Noise) -> None:
         )
 
 
-def _check_stepwise(name: str, cell: Any) -> None:
+def check_stepwise(name: str, cell: Any) -> None:
     """Refuse a cell whose options need to know the sequence, where it would be called step by step."""
     if not isinstance(cell, Cell):
         return
@@ -347,8 +239,3 @@ def _check_stepwise(name: str, cell: Any) -> None:
             " begin anew at every step\n"
             "  hint: RecurrentLayer([first, second]) makes layers of the cells as they are"
         )
-
-
-def _sizes(cell: CellRecurrence) -> tuple[int, ...]:
-    hidden = cell.cell.hidden_size
-    return cell.sizes(hidden, hidden)

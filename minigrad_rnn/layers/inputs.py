@@ -24,6 +24,7 @@ class Sequences(NamedTuple):
         layout: makes of a result ``(T, N, ...)`` one in the user's order of dims.
         back: makes of it what the user gets, in the form in which the input came.
         batched: whether the input had a batch, and so states have one.
+        reverse: whether each is to be read from its end.
     """
 
     x: mg.Tensor
@@ -31,6 +32,7 @@ class Sequences(NamedTuple):
     layout: Callable[[mg.Tensor], mg.Tensor]
     back: Callable[[mg.Tensor], Any]
     batched: bool = True
+    reverse: bool = False
 
 
 def arranged(caller: str, input: Any, features: int | None, batch_first: bool, lengths: Any, mask: Any) -> Sequences:
@@ -125,7 +127,13 @@ def _host_lengths(lengths: Any, batched: bool, batch: int, steps: int) -> Any:
 
 def _host_mask(caller: str, mask: Any, shape: tuple[int, ...], batch_first: bool) -> Running:
     """A mask as booleans ``(T, N)``; from a device, this waits for it."""
-    given = (mask if isinstance(mask, mg.Tensor) else mg.tensor(mask)).bool().numpy()
+    given = (mask if isinstance(mask, mg.Tensor) else mg.tensor(mask)).numpy()
+    if given.dtype != bool and not ((given == 0) | (given == 1)).all():
+        raise mg.DtypeError(
+            f"{caller}: the mask says with true and false, or 1 and 0, where there is an element; this one has other"
+            f" numbers\n  hint: mask == 0 of one that is meant to be added, of zeros and -inf"
+        )
+    given = given.astype(bool)
     if given.shape != tuple(shape):
         raise mg.ShapeError(
             f"{caller}: the mask must have the shape of the input without its features, {tuple(shape)}, not"

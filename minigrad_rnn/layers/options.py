@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import minigrad as mg
 
@@ -30,8 +31,8 @@ class Wiring:
     highway: bool = False
     learn_initial_state: bool = False
 
-    def check(self, caller: str, outputs: list[int]) -> None:
-        """Refuse what cannot be wired: ``outputs`` are the sizes of what each layer puts out."""
+    def check(self, caller: str, outputs: Sequence[tuple[int, ...]] = ()) -> None:
+        """Refuse what cannot be wired: ``outputs`` are the sizes of the streams that each layer puts out."""
         if self.merge_mode not in MERGE_MODES:
             names = ", ".join(f'"{name}"' for name in MERGE_MODES)
             raise mg.MinigradError(f"{caller}: merge_mode is one of {names}, not {self.merge_mode!r}")
@@ -39,8 +40,26 @@ class Wiring:
             raise mg.MinigradError(f"{caller}: residual and highway are two answers to one question; choose one")
         if (self.residual or self.highway) and len(set(outputs)) > 1:
             raise mg.ShapeError(
-                f"{caller}: residual and highway connections need layers with outputs of one size, not {outputs}"
+                f"{caller}: residual and highway connections need layers with outputs of one size, not"
+                f" {[sizes[0] if len(sizes) == 1 else sizes for sizes in outputs]}"
             )
+
+    def sizes(self, caller: str, directions: tuple[int, ...]) -> tuple[int, ...]:
+        """The sizes of what :meth:`merged` makes of outputs of these sizes.
+
+        Raises:
+            ShapeError: two directions that cannot be added or multiplied.
+        """
+        if len(directions) == 1 or self.merge_mode == "none":
+            return directions
+        if self.merge_mode == "concat":
+            return (sum(directions),)
+        if directions[0] != directions[1]:
+            raise mg.ShapeError(
+                f'{caller}: "{self.merge_mode}" needs two directions with outputs of one size, not {directions[0]} and'
+                f' {directions[1]}\n  hint: "concat" puts them side by side, "none" leaves them apart'
+            )
+        return directions[:1]
 
     @property
     def multiplies(self) -> bool:

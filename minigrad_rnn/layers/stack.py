@@ -13,9 +13,11 @@ from minigrad import nn
 
 from ..cells import Noise, Recurrence, State, Weights
 from ..cells.blame import blaming
-from ..cells.cell import parameter
-from ..cells.noise import Zones, is_probability
+from ..cells.cell import check_input, parameter
+from ..cells.noise import Masks, Zones
+from ..cells.numbers import is_probability
 from ..cells.unroll import Run, Running, unroll
+from ..cells.watch import show_steps
 from .fused import fused, why_not, why_not_compiled
 from .inputs import Sequences, arranged, silent
 from .options import MERGE_MODES, Wiring
@@ -44,6 +46,7 @@ class Stack(nn.Module):
         if not is_probability(dropout):
             name = type(self).__name__
             raise mg.MinigradError(f"{name}: dropout is a probability, from 0 to 1, not {dropout!r}")
+        wiring.check(type(self).__name__)
         for idle in _idle(dropout, num_layers, bidirectional, wiring):
             warnings.warn(f"{type(self).__name__}: {idle}", UserWarning, stacklevel=4)
         self.input_size, self.num_layers, self.batch_first = input_size, num_layers, batch_first
@@ -111,13 +114,14 @@ class Stack(nn.Module):
             return f"every op is recorded: inside {inside}"
         return why_not(self.recurrence_of(layer, reverse)) if self.fused else "every op is recorded: fused is False"
 
-    def run(self, input: Any, state: Any, lengths: Any, mask: Any, every: bool) -> tuple[Any, ...]:
+    def run(self, input: Any, state: Any, lengths: Any, mask: Any, every: bool, reverse: bool) -> tuple[Any, ...]:
         """The outputs, the last state and, if asked for, the states of every step, in the forms that the user sees."""
         sequences = arranged(type(self).__name__, input, self.input_size, self.batch_first, lengths, mask)
+        sequences = sequences._replace(reverse=reverse)
         form = self._form()
         batch = sequences.x.shape[1]
         initial = self._initial(sequences) if state is None else form.split(state, batch, sequences.batched)
-        streams, runs = self._layers(sequences.x, initial, sequences.running, every)
+        streams, runs = self._layers(sequences, initial, every)
         if self.wiring.multiplies or self.noise.variational:
             streams = [silent(stream, sequences.running) for stream in streams]
         outputs = tuple([sequences.back(stream) for stream in streams])
@@ -138,95 +142,110 @@ class Stack(nn.Module):
             The output ``(N, features)`` or ``(features,)``, and the state to go on from.
         """
         if self.bidirectional:
-            raise mg.MinigradError(
-                f"{type(self).__name__}.step: a bidirectional layer reads a sequence from its end, which a stream does"
-                " not have yet"
-            )
+            raise endless(type(self).__name__)
         if any(self.recurrence_of(*place).batch_norm for place in self.places()):
             raise mg.MinigradError(
                 f"{type(self).__name__}.step: batch_norm has statistics of its own for every step, and a stream does"
                 " not say at which step it is\n  hint: a cell can be told: forward(x, state, t=...)"
             )
+        noises = [self.noise_of(*place) for place in self.places()] if self.training else []
+        if any(noise.variational or noise.weight_dropout for noise in noises):
+            raise mg.MinigradError(
+                f"{type(self).__name__}.step: variational and weight dropout draw one mask for a whole sequence, and a"
+                " stream does not say where one begins\n  hint: eval() drops nothing; a call with a chunk of the"
+                " sequence draws for that chunk"
+            )
+        check_input(self, x, "call the layer itself")
         dim = 1 if self.batch_first and x.ndim == 2 else 0
         output, state = self(x.unsqueeze(dim), state)
         return output.squeeze(dim), state
 
     def _layers(
-        self, x: mg.Tensor, initial: list[State], running: Running | None, every: bool
+        self, sequences: Sequences, initial: list[State], every: bool
     ) -> tuple[list[mg.Tensor], list[Run]]:
         """The loop over layers and directions. There is one stream of outputs, or two that are never merged."""
-        streams, runs = [x], list[Run]()
+        streams, runs = [sequences.x], list[Run]()
         for layer in range(self.num_layers):
             outputs = []
             for reverse in self.reverses:
                 stream = streams[reverse % len(streams)]
                 with mg.scope(self.part(layer, reverse)):
-                    run = self._direction(layer, reverse, stream, initial[len(runs)], running, every)
+                    run = self._direction(layer, reverse, stream, initial[len(runs)], sequences, every)
                 outputs.append(run.output)
                 runs.append(run)
             merged = self.wiring.merged(outputs) if self.bidirectional else outputs
-            streams = self._connected(layer, streams, merged)
+            streams = self._connected(layer, streams, merged, sequences.running)
         noises = [self.noise_of(self.num_layers - 1, reverse) for reverse in self._streams]
         masks = [noise.draw_output(y, self.training) for noise, y in zip(noises, streams, strict=True)]
         return [y if mask is None else y * mask for y, mask in zip(streams, masks, strict=True)], runs
 
     def _direction(
-        self, layer: int, reverse: bool, x: mg.Tensor, state: State, running: Running | None, every: bool
+        self, layer: int, reverse: bool, x: mg.Tensor, state: State, sequences: Sequences, every: bool
     ) -> Run:
         recurrence, w = self.recurrence_of(layer, reverse), self.weights(layer, reverse)
         noise = self.noise_of(layer, reverse)
         zones: Zones = ()
+        masks = Masks()
         if not noise.quiet:
             masks = noise.draw(x, w, self.training)
-            zones = noise.zones(x, x.shape[:2], self.sizes_of(layer, reverse)[: len(recurrence.zoned)], self.training)
-            x, w = masks.on_input(x if masks.input is None else silent(x, running)), masks.on(w)
+            sizes = recurrence.zoned_sizes(self.sizes_of(layer, reverse))
+            zones, w = noise.zones(state[0], x.shape[:2], sizes, self.training), masks.on(w)
         path = unroll if self._why_unrolled(layer, reverse) else fused
         watched = mg.inspect.detecting_anomalies()
         with blaming(recurrence, w, x) if watched else contextlib.nullcontext():
-            return path(recurrence, x, state, w, zones, reverse, running, every)
+            x = x if masks.input is None else masks.on_input(silent(x, sequences.running))
+            return path(recurrence, x, state, w, zones, reverse != sequences.reverse, sequences.running, every)
 
-    def _connected(self, layer: int, before: list[mg.Tensor], after: list[mg.Tensor]) -> list[mg.Tensor]:
+    def _connected(
+        self, layer: int, before: list[mg.Tensor], after: list[mg.Tensor], running: Running | None
+    ) -> list[mg.Tensor]:
         """What goes on to the next layer: with connections around this one, and dropout."""
         if layer and self.wiring.residual:
             after = [y + x for x, y in zip(before, after, strict=True)]
         if layer and self.wiring.highway:
-            with mg.scope(f"highway{layer}"):
-                after = [
-                    self._gated(suffix(layer, reverse), x, y)
-                    for reverse, x, y in zip(self._streams, before, after, strict=True)
-                ]
+            after = [
+                self._gated(layer, reverse, x, y, running)
+                for reverse, x, y in zip(self._streams, before, after, strict=True)
+            ]
         if self.dropout and layer < self.num_layers - 1:
             after = [mg.dropout(y, self.dropout, self.training) for y in after]
         return after
 
-    def _gated(self, end: str, x: mg.Tensor, y: mg.Tensor) -> mg.Tensor:
-        weight, bias = (getattr(self, f"{kind}_highway{end}") for kind in ("weight", "bias"))
-        return x + mg.linear(x, weight, bias).sigmoid() * (y - x)
+    def _gated(self, layer: int, reverse: bool, x: mg.Tensor, y: mg.Tensor, running: Running | None) -> mg.Tensor:
+        weight, bias = (getattr(self, f"{kind}_highway{suffix(layer, reverse)}") for kind in ("weight", "bias"))
+        apart = (("", ""), (".fwd", ".bwd"))[len(self._streams) == 2][reverse]
+        with mg.scope(f"highway{layer}{apart}"), blaming():
+            with mg.scope("transform_gate"):
+                gate = mg.linear(x, weight, bias).sigmoid()
+            show_steps("transform_gate", gate, running)
+            return x + gate * (y - x)
 
     # ---- parameters and states of the stack itself --------------------------------------------------------------
 
-    def _outputs(self) -> list[int]:
-        """The number of features that each layer puts out."""
-        widths = 2 if self.bidirectional and self.wiring.merge_mode == "concat" else 1
-        return [self.output_of(layer) * widths for layer in range(self.num_layers)]
+    def outputs_of(self, layer: int) -> tuple[int, ...]:
+        """The number of features of each stream that a layer puts out."""
+        directions = tuple([self.output_of(layer, reverse) for reverse in self.reverses])
+        return self.wiring.sizes(type(self).__name__, directions)
 
-    def output_of(self, layer: int) -> int:
+    def output_of(self, layer: int, reverse: bool) -> int:
         """The number of features that one direction of a layer puts out."""
-        return self.sizes_of(layer, False)[0]
+        return self.sizes_of(layer, reverse)[0]
 
     def _wire(self, device: Any, dtype: Any) -> None:
         """Make the parameters that belong to no recurrence."""
-        outputs = self._outputs()
+        outputs = [self.outputs_of(layer) for layer in range(self.num_layers)]
         self.wiring.check(type(self).__name__, outputs)
         if self.wiring.highway:
-            for layer, features in list(enumerate(outputs))[1:]:
-                for end in [suffix(layer, reverse) for reverse in self._streams]:
+            for layer, sizes in list(enumerate(outputs))[1:]:
+                for end, features in zip([suffix(layer, r) for r in self._streams], sizes, strict=True):
                     setattr(self, f"weight_highway{end}", parameter((features, features), device, dtype))
                     setattr(self, f"bias_highway{end}", parameter((features,), device, dtype))
         if self.wiring.learn_initial_state:
             for place in self.places():
-                for name, size in zip(self.recurrence_of(*place).zoned, self.sizes_of(*place), strict=False):
-                    setattr(self, f"initial_{name}{suffix(*place)}", parameter((size,), device, dtype))
+                recurrence = self.recurrence_of(*place)
+                for name, size in zip(recurrence.names, recurrence.zoned_sizes(self.sizes_of(*place)), strict=True):
+                    if size is not None:
+                        setattr(self, f"initial_{name}{suffix(*place)}", parameter((size,), device, dtype))
 
     def _reset_wires(self) -> None:
         """Draw those parameters anew."""
@@ -241,30 +260,38 @@ class Stack(nn.Module):
 
     def _initial(self, sequences: Sequences) -> list[State]:
         """The state of each layer and direction where none is given."""
-        batch, device, dtype = sequences.x.shape[1], sequences.x.device, self.dtype
+        x = sequences.x
+        batch, device, dtype = x.shape[1], x.device, self.dtype
+        if dtype is None and x.dtype.kind == "f":
+            dtype = x.dtype
         states = []
         for place in self.places():
-            learned = [part.expand(batch, -1) for part in self._learned(*place)]
-            others = [mg.zeros(batch, n, dtype=dtype, device=device) for n in self.sizes_of(*place)[len(learned) :]]
-            states.append((*learned, *others))
+            names, learned = self.recurrence_of(*place).names, self._learned(*place)
+            states.append(tuple([
+                learned[name].expand(batch, -1) if name in learned else mg.zeros(batch, n, dtype=dtype, device=device)
+                for name, n in zip(names, self.sizes_of(*place), strict=True)
+            ]))
         return states
 
-    def _learned(self, layer: int, reverse: bool) -> list[mg.Tensor]:
+    def _learned(self, layer: int, reverse: bool) -> dict[str, mg.Tensor]:
         """The parts that are learned: not those that only count or remember."""
         if not self.wiring.learn_initial_state:
-            return []
+            return {}
         names, end = self.recurrence_of(layer, reverse).zoned, suffix(layer, reverse)
-        return [getattr(self, f"initial_{name}{end}") for name in names]
+        return {name: getattr(self, f"initial_{name}{end}") for name in names}
 
     @property
     def dtype(self) -> Any:
-        """The dtype of the parameters."""
-        return next((p.dtype for p in self.parameters()), mg.get_default_dtype())
+        """The dtype of the parameters; ``None`` if there are none."""
+        return next((p.dtype for p in self.parameters()), None)
 
     @property
     def output_size(self) -> int:
-        """Features of an output: of both directions where they stand side by side."""
-        return self._outputs()[-1]
+        """Features of an output: of both directions where they stand side by side.
+
+        Where they are left apart, of that of the first.
+        """
+        return self.outputs_of(self.num_layers - 1)[0]
 
     @property
     def batch_dim(self) -> int:
@@ -280,6 +307,13 @@ class Stack(nn.Module):
 def suffix(layer: int, reverse: bool) -> str:
     """The end of the names of the parameters of one layer in one direction."""
     return f"_l{layer}" + ("_reverse" if reverse else "")
+
+
+def endless(name: str) -> mg.MinigradError:
+    """The error where a layer of two directions should take a single step."""
+    return mg.MinigradError(
+        f"{name}.step: a bidirectional layer reads a sequence from its end, which a stream does not have yet"
+    )
 
 
 def _idle(dropout: float, num_layers: int, bidirectional: bool, wiring: Wiring) -> Iterator[str]:

@@ -23,14 +23,14 @@ Integers = numpy.ndarray[Any, numpy.dtype[numpy.int64]]
 Places = tuple[Integers, ...]
 
 
-@mg.primitive
+@mg.primitive(moves=True)
 def _take_places(x: Any, /, places: Places) -> mg.Tensor:
     """``x[places]``, where no place is named twice."""
     taken: mg.Tensor = x[places]
     return taken
 
 
-@mg.primitive
+@mg.primitive(moves=True)
 def _put_places(values: Any, /, places: Places, shape: tuple[int, ...], fill: float = 0) -> mg.Tensor:
     """``fill`` everywhere, and ``values`` at ``places``, where no place is named twice."""
     out = xp(values).full(shape, fill, dtype=values.dtype)
@@ -100,6 +100,11 @@ def host_lengths(lengths: Any, batch: int | None = None, longest: int | None = N
 
 def batch_and_steps(x: mg.Tensor, batch_first: bool, caller: str) -> tuple[int, int]:
     """Number of sequences and of steps of a padded batch."""
+    if not isinstance(x, mg.Tensor):
+        raise mg.ShapeError(
+            f"{caller}: the input is a padded batch, one tensor, not a {type(x).__name__}\n"
+            "  hint: pad_packed_sequence and pad_sequence make one; the last state of a layer is its second result"
+        )
     if x.ndim < 2:
         layout = "(batch, steps, ...)" if batch_first else "(steps, batch, ...)"
         raise mg.ShapeError(f"{caller}: the input must have shape {layout}, not {x.shape}")

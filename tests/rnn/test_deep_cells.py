@@ -482,7 +482,7 @@ def test_wrong_options():
             kind(INPUTS, UNITS, nonlinearity="sin")
     with pytest.raises(mg.MinigradError, match='input_to is "first" or "last", not \'middle\''):
         DeepTransitionCell(INPUTS, UNITS, input_to="middle")
-    with pytest.raises(mg.ShapeError, match="layer must be at least 1, not 0"):
+    with pytest.raises(mg.ShapeError, match=r"_layers\[\d\] must be at least 1, not 0"):
         DeepTransitionCell(INPUTS, UNITS, transition_layers=(3, 0))
     with pytest.raises(mg.ShapeError, match="RHNCell: depth must be at least 1, not 0"):
         RHNCell(INPUTS, UNITS, 0)
