@@ -80,9 +80,10 @@ def _explanation(
 ) -> str:
     lines = [f"{op.name}: {_sentence(kind, inputs, error)}"]
     names = _names(op, inputs)
-    width = max((len(name) for name in names), default=0)
     placed = kind is DeviceError
-    lines += [f"  {name:<{width}}  {describe(x, placed)}" for name, x in zip(names, inputs, strict=False)]
+    given = [(name, x) for name, x in zip(names, inputs, strict=False) if x is not None]
+    width = max((len(name) for name, _ in given), default=0)
+    lines += [f"  {name:<{width}}  {describe(x, placed)}" for name, x in given]
     if params:
         lines.append("  with " + ", ".join(f"{name}={_short(value)}" for name, value in params.items()))
     hint = _hint(op, kind, inputs)

@@ -28,8 +28,8 @@ __all__ = ["Drawing", "attention", "backward", "draw", "tree"]
 class _Callable(ModuleType):
     """The package is called like its function, as :mod:`minigrad.draw` is, and for the same reason."""
 
-    def __call__(self, y: Any, **options: Any) -> Drawing:
-        return draw(y, **options)
+    def __call__(self, y: Any, *inputs: Any, **options: Any) -> Drawing:
+        return draw(y, *inputs, **options)
 
 
 sys.modules[__name__].__class__ = _Callable

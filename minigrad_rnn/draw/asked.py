@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Set
 from typing import Any
 
@@ -27,6 +28,20 @@ def is_program(y: Any, run: str = RUN) -> bool:
     if isinstance(y, mg.nn.Module):
         raise mg.GraphError(f"draw: a {type(y).__name__} has computed nothing yet\n  hint: {run}")
     return options.is_program(y)
+
+
+def called(model: Any, inputs: tuple[Any, ...]) -> Any:
+    """A function without arguments that calls a model with ``inputs``.
+
+    Raises:
+        GraphError: it cannot be called.
+    """
+    if not callable(model):
+        raise mg.GraphError(
+            f"draw: inputs are for a model, and this {type(model).__name__} cannot be called\n"
+            "  hint: draw(model, x), or draw(y) of what was computed; all options go by name, as view=\"folded\""
+        )
+    return functools.partial(model, *inputs)
 
 
 def computed(y: Any, run: str = RUN) -> Any:

@@ -18,7 +18,7 @@ from minigrad.graph import Graph, uncollected
 from ..cells.ends import NotRecordedError, recording_ends
 from ..inspect import StepFlow, gradient_flow
 from ..inspect.fused import fused_ops
-from .asked import check_steps, computed, is_program, timeless
+from .asked import called, check_steps, computed, is_program, timeless
 from .assemble import read
 from .cell import cell_picture
 from .flow import flow_sheet
@@ -40,7 +40,7 @@ BETWEEN = 40.0  # points between the two halves of a drawing
 
 def draw(
     y: Any,
-    *,
+    *inputs: Any,
     view: str = "unrolled",
     steps: int = 12,
     layer: str | None = None,
@@ -60,6 +60,7 @@ def draw(
             called where every op is recorded. Or what was computed there: a tensor, a list of tensors, or their graph.
             For the view ``"flow"`` also what :func:`minigrad_rnn.inspect.gradient_flow` returned, or a dictionary of
             several of all these by title, to be compared.
+        inputs: with a model as ``y``, what it is called with: ``draw(model, x)`` is ``draw(lambda: model(x))``.
         view: ``"unrolled"``; ``"folded"``, each layer one box, where ■ takes a step of time; ``"both"``, side by side;
             ``"cell"``, the ops inside a cell; or ``"flow"``, where each step has the colour of the norm of the loss's
             gradient by its state.
@@ -88,6 +89,8 @@ def draw(
     <drawing: 9 shapes, 5 lines, 478 × 136 points>
     """
     _check(view, steps, layer, max_shapes)
+    if inputs:
+        y = called(y, inputs)
     if color_by is not None and view != "unrolled":
         raise mg.GraphError(f'draw: color_by is for the view "unrolled", not for {view!r}')
     rail = on_rails(weights, color_by, view)

@@ -109,8 +109,8 @@ def _inputs(
 
 
 def _alike(tensors: tuple[mg.Tensor | None, ...]) -> bool:
-    """Whether all numbers are of one dtype."""
-    return len({x.dtype for x in tensors if x is not None and x.dtype != bool}) == 1
+    """Whether all numbers are of one dtype; integers become of that too."""
+    return len({x.dtype for x in tensors if x is not None and x.dtype.kind == "f"}) == 1
 
 
 def _tracked(tensors: tuple[mg.Tensor | None, ...]) -> bool:

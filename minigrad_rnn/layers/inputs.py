@@ -147,7 +147,8 @@ def _host_mask(caller: str, mask: Any, shape: tuple[int, ...], batch_first: bool
 def _check(caller: str, x: Any, features: int | None, batch_first: bool) -> None:
     if not isinstance(x, mg.Tensor):
         raise mg.ShapeError(
-            f"{caller}: the input is a tensor, a packed batch or a list of tensors, not a {type(x).__name__}"
+            f"{caller}: the input is a tensor, a packed batch or a list of tensors, not a {type(x).__name__}\n"
+            "  hint: mg.tensor(x, dtype=mg.float32) makes a tensor of an array or of nested lists of numbers"
         )
     if x.ndim in (2, 3) and features in (None, x.shape[-1]):
         return

@@ -262,3 +262,20 @@ def test_a_network_that_no_memory_holds_is_one_line(option, tmp_path, capsys):
     assert code == 1
     assert told.startswith("minigrad-rnn: there is not enough memory: Unable to allocate ")
     assert told.count("\n") == 1
+
+
+# ---- a model with its inputs -----------------------------------------------------------------------------------------
+
+
+def test_a_model_is_drawn_as_it_is_called():
+    model, x = mr.LSTM(3, 4), mg.ones(5, 1, 3)
+    for options in ({}, {"view": "folded"}, {"view": "flow"}):
+        drawn = mr.draw(lambda: model(x)[0].sum(), **options)
+        assert mr.draw(lambda y: model(y)[0].sum(), x, **options).dot == drawn.dot
+    assert mr.draw(model, x).dot == mr.draw(lambda: model(x)).dot
+
+
+def test_inputs_are_for_a_model():
+    output, _ = mr.LSTM(3, 4)(mg.ones(5, 1, 3))
+    with pytest.raises(mg.GraphError, match=r"inputs are for a model, and this Tensor cannot be called\n  hint: "):
+        mr.draw(output, "folded")
