@@ -30,10 +30,17 @@ class Op:
         simple: one or two inputs and no parameters.
         outputs: whether the forward returns a tuple of arrays.
         views: whether the output may share memory with the first input.
+        moves: whether the output has no numbers but those of the inputs, elsewhere; so has that of every op with views.
     """
 
     def __init__(
-        self, forward: Callable[..., Any], *, outputs: bool = False, broadcasts: bool = False, views: bool = False
+        self,
+        forward: Callable[..., Any],
+        *,
+        outputs: bool = False,
+        broadcasts: bool = False,
+        views: bool = False,
+        moves: bool = False,
     ) -> None:
         self.name = forward.__name__.strip("_")
         self.forward = forward
@@ -48,7 +55,7 @@ class Op:
         self.variadic = any(a.kind is a.VAR_POSITIONAL for a in arrays)
         self.defaults = {a.name: a.default for a in arguments if a not in arrays}
         self.required = [name for name, default in self.defaults.items() if default is inspect.Parameter.empty]
-        self.outputs, self.broadcasts, self.views = outputs, broadcasts, views
+        self.outputs, self.broadcasts, self.views, self.moves = outputs, broadcasts, views, moves or views
         self.rules: list[Rule | None] = [None] * len(self.inputs)
         self.joint: Rule | None = None
         self.fresh = False

@@ -31,9 +31,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 @overload
 def primitive(forward: F, /) -> F: ...
 @overload
-def primitive(*, outputs: bool = False, broadcasts: bool = False, views: bool = False) -> Callable[[F], F]: ...
 def primitive(
-    forward: Any = None, /, *, outputs: bool = False, broadcasts: bool = False, views: bool = False
+    *, outputs: bool = False, broadcasts: bool = False, views: bool = False, moves: bool = False
+) -> Callable[[F], F]: ...
+def primitive(
+    forward: Any = None,
+    /,
+    *,
+    outputs: bool = False,
+    broadcasts: bool = False,
+    views: bool = False,
+    moves: bool = False,
 ) -> Any:
     """Make an op of a forward function on arrays. See the module's docstring.
 
@@ -42,13 +50,15 @@ def primitive(
         outputs: the forward returns a tuple of arrays.
         broadcasts: the forward broadcasts its inputs against each other.
         views: the output may share memory with the first input.
+        moves: the forward only moves numbers, so that none of them is its doing.
 
     Returns:
         A function that takes tensors, arrays and numbers. With no tensor among its inputs it is the forward itself.
     """
+    told = {"outputs": outputs, "broadcasts": broadcasts, "views": views, "moves": moves}
     if forward is None:
-        return lambda function: _declared(Op(function, outputs=outputs, broadcasts=broadcasts, views=views))
-    return _declared(Op(forward, outputs=outputs, broadcasts=broadcasts, views=views))
+        return lambda function: _declared(Op(function, **told))
+    return _declared(Op(forward, **told))
 
 
 def _declared(op: Op) -> Any:

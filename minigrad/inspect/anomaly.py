@@ -34,7 +34,7 @@ class detect_anomaly(Observer):
     """Raise at the first op whose output, or whose gradient, has a NaN or an infinity in it.
 
     The error names op, source line, place in the model, the elements concerned, and the range of those inputs that the
-    op kept for its rules. An op that only rearranges what it is given, such as a transposition, is not blamed. NumPy's
+    op kept for its rules. An op that only moves what it is given, as transposing and joining do, is not blamed. NumPy's
     own warnings about such elements are silent inside. Checking waits for a GPU after every op, so this is for
     hunting, not for training. Have forward and backward inside: what went wrong forward is found at its first op then.
 
@@ -72,7 +72,7 @@ class detect_anomaly(Observer):
 
     def see(self, event: Event) -> None:
         """Raise if something in the event is not finite."""
-        if event.phase == "forward" and event.op.views:
+        if event.phase == "forward" and event.op.moves:
             return
         for i, value in enumerate(event.arrays):
             array = value._data if isinstance(value, Handle) else value

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # ---- together ----------------------------------------------------------------------------------------------------
 
 
-@primitive
+@primitive(moves=True)
 def _concat(*xs: Any, dim: int) -> Tensor:
     """``xs`` one behind the other along ``dim``."""
     shapes = [x.shape for x in xs]  # a list has none: NumPy would take it, and the rule would not
@@ -63,7 +63,7 @@ def _misfit(shapes: list[tuple[int, ...]], dim: int) -> ValueError:
     return ValueError(f"shapes {shapes} do not go together along dim {dim}")  # pragma: no cover - what else?
 
 
-@primitive
+@primitive(moves=True)
 def _stack(*xs: Any, dim: int) -> Tensor:
     """``xs`` side by side along a new dim ``dim``."""
     shape = xs[0].shape

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # ---- repeated ----------------------------------------------------------------------------------------------------
 
 
-@primitive
+@primitive(moves=True)
 def _tile(x: Any, /, repeats: tuple[int, ...]) -> Tensor:
     """``x`` laid ``repeats[i]`` times behind itself along each dim ``i``."""
     return xp(x).tile(x, repeats)
@@ -167,7 +167,7 @@ def flip(x: Any, *along: Any, dims: Any = None) -> Tensor:
     return _flip(x, tuple([dim_of(x.shape, d) for d in sizes_of(along, dims)]))
 
 
-@primitive
+@primitive(moves=True)
 def roll(x: Any, /, shifts: int | tuple[int, ...], dims: int | tuple[int, ...] | None = None) -> Tensor:
     """``x`` moved by ``shifts`` places along ``dims``; what leaves at one end enters at the other.
 

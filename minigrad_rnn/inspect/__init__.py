@@ -15,6 +15,8 @@ unrolled path, so that the report speaks of layer, step and gate.
 
 from .attention import AttentionTrace as AttentionTrace, attention_trace as attention_trace
 from .count import ParameterCount as ParameterCount, PartCount as PartCount, count_parameters as count_parameters
-from .flow import Flag as Flag, FlowLine as FlowLine, StepFlow as StepFlow, gradient_flow as gradient_flow
+from .flags import Flag as Flag
+from .flow import StepFlow as StepFlow, gradient_flow as gradient_flow
 from .gates import GateTrace as GateTrace, gate_trace as gate_trace
+from .lines import FlowLine as FlowLine
 from .terms import GradientTerms as GradientTerms, Term as Term, gradient_terms as gradient_terms

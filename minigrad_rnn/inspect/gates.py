@@ -68,7 +68,8 @@ def gate_trace(layer: Callable[..., Any], *args: Any, **kwargs: Any) -> GateTrac
 
     What is noted is all that runs in a named scope inside a time step, and the parts of the state: for an LSTM
     ``input_gate``, ``forget_gate``, ``candidate``, ``output_gate``, ``cell``, and ``h``, ``c``; for a GRU
-    ``reset_gate``, ``update_gate``, ``candidate``, and ``h``. In a cell of one's own,
+    ``reset_gate``, ``update_gate``, ``candidate``, and ``h``. The ``transform_gate`` of a highway between layers is at
+    the place ``highway1``, above the layer of that number. In a cell of one's own,
     ``with mg.scope("my_gate"): ...`` adds a gate; its value is that of the last op inside. What runs in a scope
     ``input``, the part of the input in all gates together, is left out.
 

@@ -215,8 +215,7 @@ class Stack(nn.Module):
         weight, bias = (getattr(self, f"{kind}_highway{suffix(layer, reverse)}") for kind in ("weight", "bias"))
         apart = (("", ""), (".fwd", ".bwd"))[len(self._streams) == 2][reverse]
         with mg.scope(f"highway{layer}{apart}"), blaming():
-            with mg.scope("transform_gate"):
-                gate = mg.linear(x, weight, bias).sigmoid()
+            gate = mg.linear(x, weight, bias).sigmoid()
             show_steps("transform_gate", gate, running)
             return x + gate * (y - x)
 

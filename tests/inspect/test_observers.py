@@ -268,6 +268,9 @@ def test_anomaly_is_not_blamed_on_ops_that_rearrange():
         assert a.item() == 1.0
         with pytest.raises(mg.GraphError, match="the output of mul has nan"):
             b * 2
+        joined = mg.stack([mg.concat([x, x]), mg.concat([x.roll(1, 1), x.tile((1, 1))])])
+        with pytest.raises(mg.GraphError, match=r"the output of mul has nan in it: 4 of 8 elements, .*at \(0, 0, 1\)"):
+            joined * 2
 
 
 def test_anomaly_of_a_forward_outside_says_to_have_it_inside():

@@ -197,7 +197,21 @@ def test_dropout_acts_between_layers_in_training_only(kind):
     layer.load_state_dict(plain.state_dict())
     assert np.array_equal(layer.eval()(x)[0].numpy(), plain(x)[0].numpy())
     layer.train()
-    assert not np.array_equal(layer(x)[0].numpy(), plain(x)[0].numpy())
+    below, above = kind(2, 3), kind(3, 3)
+    for alone, number in ((below, 0), (above, 1)):
+        named = ((name, name.replace("_l0", f"_l{number}")) for name, _ in alone.named_parameters())
+        alone.load_state_dict({name: plain.state_dict()[whole] for name, whole in named})
+    for layer.fused in (True, False):
+        mg.manual_seed(3)
+        found = flat(layer(x))
+        mg.manual_seed(3)
+        between, *first = flat(below(x))
+        dropped = mg.dropout(between, 0.5)  # neither the inputs, nor the outputs, nor the states
+        assert 0 < (dropped.numpy() == 0).sum() < dropped.numpy().size
+        output, *second = flat(above(dropped))
+        expected = [output, *(mg.concat(parts) for parts in zip(first, second, strict=True))]
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6)
     results = []
     for layer.fused in (True, False):
         mg.manual_seed(3)
