@@ -59,7 +59,8 @@ class RNNRecurrence(Recurrence):
         """The new ``(h,)``."""
         h = dropped(state[0], w)
         if self.layer_norm:
-            bias = None if w.bias_ih is None else w.bias_ih + w.bias_hh
+            biases = [bias for bias in (w.bias_ih, w.bias_hh) if bias is not None]
+            bias = biases[0] + biases[1] if len(biases) == 2 else biases[0] if biases else None
             argument = normalised("hh", w, projected + mg.linear(h, w.weight_hh), w.gain_hh, bias)
         else:
             argument = projected + weighted("hh", w, h, w.weight_hh, w.bias_hh, w.gain_hh)

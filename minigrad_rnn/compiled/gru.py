@@ -44,7 +44,7 @@ def run(
     for start, stop in chunks:
         first = start % room
         now, ends, states = kept[first : first + stop - start], sequence.ends[start:stop], hs[start : stop + 1]
-        project(sequence.x[start:stop], now[:, :, :gates])
+        project(sequence.inputs(start, stop), now[:, :, :gates])
         if of_x is not None:
             of_x.many(first, now)
         for t in range(stop - start):
@@ -54,7 +54,8 @@ def run(
             step(t, now, p, b, inside, ends, keeps, states)
             if held_h is not None:
                 held_h(t, start, states)
-    return (sequence.outputs(hs[1:]), hs[steps], *((hs, kept, *norms) if keep else ()))
+    last = hs[steps].copy()  # a view would keep all steps
+    return (sequence.output(hs[1:], keep), last, *((hs, kept, *norms) if keep else ()))
 
 
 def back(

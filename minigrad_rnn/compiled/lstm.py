@@ -42,7 +42,7 @@ def run(
     for start, stop in chunks:
         first = start % room
         now, ends, states = kept[first : first + stop - start + 1], sequence.ends[start:stop], hs[start : stop + 1]
-        project(sequence.x[start:stop], now[:-1, :, :gates])
+        project(sequence.inputs(start, stop), now[:-1, :, :gates])
         if of_x is not None:
             of_x.many(first, now[:-1])
         for t in range(stop - start):
@@ -58,9 +58,9 @@ def run(
                 held_c(t, start, now)
         if not whole:
             cells[0] = cells[stop - start]
-    last = cells[room if whole else 0].copy()  # a view would keep everything
-    all_c = (sequence.outputs(cells[1:].copy()),) if every else ()
-    return (sequence.outputs(hs[1:]), hs[steps], last, *all_c, *((hs, kept, *norms) if keep else ()))
+    last = hs[steps].copy(), cells[room if whole else 0].copy()  # views would keep all steps
+    all_c = (sequence.output(cells[1:].copy(), False),) if every else ()
+    return (sequence.output(hs[1:], keep), *last, *all_c, *((hs, kept, *norms) if keep else ()))
 
 
 def back(
@@ -87,7 +87,9 @@ def back(
         then, ends, at_gates = kept[start:stop], sequence.ends[start:stop], sequence.empty(stop - start, gates)
         arriving = sequence.arriving(g[0], start, stop, writable=held_h is not None)
         at_products = at_gates if of_h is None else sequence.empty(stop - start, gates)
-        at_cells = None if g[3] is None else sequence.silent(sequence.arriving(g[3], start, stop), start)
+        at_cells = None if g[3] is None else sequence.arriving(g[3], start, stop, writable=True)
+        if at_cells is not None:
+            sequence.silence(at_cells, start, stop)
         for t in reversed(range(stop - start)):
             if at_cells is not None:
                 numpy.add(at_c, at_cells[t], out=at_c)

@@ -40,7 +40,7 @@ def run(
     nothing = None if of_both is None else sequence.zeros(hidden)
     for start, stop in chunks:
         first, ends, states = start % room, sequence.ends[start:stop], hs[start : stop + 1]
-        project(sequence.x[start:stop], states[1:])
+        project(sequence.inputs(start, stop), states[1:])
         for t in range(stop - start):
             p = product(states[t]) if start + t or nonzero else product.none()
             if of_both is not None:
@@ -50,7 +50,8 @@ def run(
             step(t, p, b, ends, relu, states)
             if held_h is not None:
                 held_h(t, start, states)
-    return (sequence.outputs(hs[1:]), hs[steps], *((hs, *norms) if keep else ()))
+    last = hs[steps].copy()  # a view would keep all steps
+    return (sequence.output(hs[1:], keep), last, *((hs, *norms) if keep else ()))
 
 
 def back(

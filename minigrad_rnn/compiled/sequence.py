@@ -16,7 +16,7 @@ Array = Any
 
 
 class Sequence(Batch):
-    """The inputs, in the order in which they are processed, with padding zeroed.
+    """The inputs, in the order in which they are processed.
 
     Attributes:
         ends: booleans ``(T, N)``, true where a row is over.
@@ -40,15 +40,19 @@ class Sequence(Batch):
         """``(N, columns)``."""
         return numpy.zeros((self.size, columns), self.dtype)
 
-    def outputs(self, states: Array) -> Array:
-        """States ``(T, N, features)`` as outputs: zeros where rows are over."""
-        return self.ordered(self.silent(states))
+    def output(self, states: Array, kept: bool) -> Array:
+        """States ``(T, N, features)`` as outputs, as :meth:`Batch.output`."""
+        if kept and self.over is not None:
+            copy = self.empty(self.steps, states.shape[2])
+            copy[...] = states
+            states = copy
+        self.silence(states, 0, self.steps)
+        return self.ordered(states)
 
-    def silent(self, steps: Array, start: int = 0) -> Array:
-        """``(steps, N, features)``, from step ``start`` on, with zeros where rows are over."""
-        if self.over is None:
-            return steps
-        return numpy.where(self.ends[start : start + len(steps), :, None], numpy.zeros((), steps.dtype), steps)
+    def silence(self, steps: Array, start: int, stop: int) -> None:
+        """Put zeros into ``(steps, N, columns)`` where rows are over."""
+        if self.over is not None:
+            steps[self.ends[start:stop]] = 0
 
     def arriving(self, g: Array, start: int, stop: int, writable: bool = False) -> Array:
         """A gradient of the outputs, of a range of steps in order of processing; anything where rows are over."""
@@ -76,7 +80,7 @@ class Gradients:
         seen = self.hs[start if nonzero else 1 : stop]
         if self.w.mask_hidden is not None:
             seen = seen * self.w.mask_hidden
-        self._add("weight_ih", inputs, rows_of(self.sequence.x[start:stop]))
+        self._add("weight_ih", inputs, rows_of(self.sequence.inputs(start, stop)))
         self._add("weight_hh", states[len(states) - seen.shape[0] * seen.shape[1] :], rows_of(seen))
         if self.w.bias_ih is not None:
             of_inputs, of_states = at_biases or (at_inputs, at_states)

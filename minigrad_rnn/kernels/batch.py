@@ -25,24 +25,24 @@ DEVICE = 1 << 24  # elements for both on a GPU, to which every range costs launc
 
 
 class Batch:
-    """The inputs of a kernel, in the order in which they are processed, with padding zeroed.
+    """The inputs of a kernel, in the order in which they are processed.
 
     Attributes:
         module: the array module.
-        x: ``(T, N, features)``.
+        x: ``(T, N, features)``, with whatever stands where rows are over; see :meth:`inputs`.
         steps, size: T and N.
         over: booleans ``(T, 1, N)``, true where a row is over, or ``None`` where none ever is.
     """
 
     def __init__(self, x: Array, reverse: bool, running: Running | None) -> None:
         self.module, self.reverse = xp(x), reverse
+        self.x = self.ordered(x)
         self.steps, self.size = x.shape[:2]
         self.over: Array = None
         self._over: Running | None = None
         if running is not None and not running.all():
             self._over = self.ordered(~running)
             self.over = self.module.asarray(numpy.ascontiguousarray(self._over[:, None, :]))
-        self.x = self._zeroed(self.ordered(x))
 
     @functools.cached_property
     def pauses(self) -> list[bool]:
@@ -53,11 +53,12 @@ class Batch:
         """Steps of the user in the order in which they are processed, or the other way round."""
         return steps[::-1] if self.reverse else steps
 
-    def _zeroed(self, x: Array) -> Array:
-        """``(T, N, features)`` with zeros where rows are over."""
-        if self.over is None:
+    def inputs(self, start: int, stop: int) -> Array:
+        """A range of steps of ``x``, with zeros where rows are over."""
+        x = self.x[start:stop]
+        if self._over is None or not self._over[start:stop].any():
             return x
-        return self.module.where(self.over.reshape(self.steps, self.size, 1), self.module.zeros((), x.dtype), x)
+        return self.module.where(self.over[start:stop].transpose(0, 2, 1), self.module.zeros((), x.dtype), x)
 
     def chunks(self, rows: int, least: int = LEAST) -> list[tuple[int, int]]:
         """Ranges of steps whose ``rows`` gates fit into a chunk, of at least so many columns."""
@@ -73,10 +74,15 @@ class Batch:
         width: int = (most if self.module is numpy else DEVICE) // max(1, rows * self.size)
         return width
 
-    def output(self, states: Array) -> Array:
-        """States ``(T, features, N)`` as outputs ``(T, N, features)``, zeros where rows are over; a view if none is."""
-        if self.over is not None:
-            states = self.module.where(self.over, self.module.zeros((), states.dtype), states)
+    def output(self, states: Array, kept: bool) -> Array:
+        """States ``(T, features, N)`` as outputs ``(T, N, features)``, with zeros where rows are over.
+
+        A view, and the zeros are put into the states themselves, unless these are ``kept`` and any row is over.
+        """
+        if kept:
+            states = self.still(states, 0, self.steps)
+        else:
+            self.silence(states, 0, self.steps)
         return self.ordered(states).transpose(0, 2, 1)
 
     def arriving(self, g: Array, start: int, stop: int) -> Array:
@@ -99,10 +105,10 @@ class Batch:
         if self.pauses[t]:
             self.module.copyto(after, before, where=self.over[t])
 
-    def silence(self, factors: Array, start: int, stop: int) -> None:
-        """Put zeros into the ``factors`` of a range of steps where rows are over."""
+    def silence(self, steps: Array, start: int, stop: int) -> None:
+        """Put zeros into a range of steps, ``(steps, features, N)``, where rows are over."""
         if any(self.pauses[start:stop]):
-            self.module.copyto(factors, self.module.zeros((), factors.dtype), where=self.over[start:stop])
+            self.module.copyto(steps, self.module.zeros((), steps.dtype), where=self.over[start:stop])
 
     def still(self, factors: Array, start: int, stop: int, value: float = 0.0) -> Array:
         """``factors`` of a range of steps, with ``value`` where rows are over."""
@@ -190,7 +196,7 @@ class WeightGradients:
 
         With ``biased``, at the bias too.
         """
-        columns = self.batch.x[start:stop].reshape(-1, self.batch.x.shape[2])
+        columns = self.batch.inputs(start, stop).reshape(-1, self.batch.x.shape[2])
         gates = gates.reshape(len(gates), -1)
         self.add("weight_ih", gates, columns.T)
         if biased:

@@ -81,9 +81,10 @@ def gru_sequence(
     for start, stop in blocks:
         first = start % kept
         gates = saved.gates[first : first + stop - start]
-        run.project(start, batch.x[start:stop], gates[:, hidden:])
+        run.project(start, batch.inputs(start, stop), gates[:, hidden:])
         run(start, saved.hs[start : stop + 1], gates)
-    return (batch.output(saved.hs[1:]), saved.hs[steps].T, *(saved.arrays() if keep else ()))
+    last = saved.hs[steps].copy().T  # a view would keep all steps
+    return (batch.output(saved.hs[1:], keep), last, *(saved.arrays() if keep else ()))
 
 
 class _Run:

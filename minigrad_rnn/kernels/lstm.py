@@ -99,8 +99,9 @@ def lstm_sequence(
         inputs.project(start, stop, part.gates)
         step.run(start, part)
         c = part.cells[-1]
-    cells = (batch.output(saved.cells[1:]),) if every else ()
-    return (batch.output(saved.hs[1:]), saved.hs[steps].T, c.T, *cells, *(saved.arrays() if keep else ()))
+    last = saved.hs[steps].copy().T, c.copy().T  # views would keep all steps
+    cells = (batch.output(saved.cells[1:], keep),) if every else ()
+    return (batch.output(saved.hs[1:], keep), *last, *cells, *(saved.arrays() if keep else ()))
 
 
 class _Inputs:
@@ -119,11 +120,11 @@ class _Inputs:
     def project(self, start: int, stop: int, gates: Array) -> None:
         """Fill in the arguments of the gates as far as they come from the inputs."""
         if self.normed is None:
-            self.projection.into(self.batch.x[start:stop], gates)
+            self.projection.into(self.batch.inputs(start, stop), gates)
             return
         for first, end in self.batch.blocks(gates.shape[1], start, stop):  # normalised while they are in the cache
             part = gates[first - start : end - start]
-            self.projection.into(self.batch.x[first:end], part)
+            self.projection.into(self.batch.inputs(first, end), part)
             self.normed(first, part)
 
 

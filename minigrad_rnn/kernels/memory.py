@@ -10,9 +10,9 @@ thread, to the user. Nothing has to be given back by hand, and nothing alive is 
 
 from __future__ import annotations
 
+import collections
 import math
 import threading
-import weakref
 from typing import Any
 
 import numpy
@@ -24,59 +24,89 @@ MOST = 1 << 28  # bytes that may lie idle
 LINE = 64  # bytes of a cache line: arrays begin at one
 
 
-class _Loan(weakref.ref):  # type: ignore[type-arg]
-    """Tells when the array that a buffer was lent to has died."""
+class _Buffer(numpy.ndarray[Any, Any]):
+    """Bytes of the store. A class of its own, because NumPy passes over plain arrays in what a view says it is of."""
 
-    __slots__ = ("buffer",)
-    buffer: Any
+
+class _Lent(numpy.ndarray[Any, Any]):
+    """An array in a buffer, which goes back to the store when this and all views of it have died.
+
+    If that fails, as when an interrupt comes in between, the buffer is freed like any other memory.
+    """
+
+    __slots__ = ("store",)
+    store: Store
+
+    def __del__(self) -> None:
+        if hasattr(self, "store"):  # a copy of it, or a part, has none
+            self.store.take_back(self.base)
 
 
 class Store:
-    """Buffers that no array uses any more, up to ``MOST`` bytes of them; the oldest go first.
+    """Buffers that no array uses any more, up to ``MOST`` bytes of them; sizes not in use for the longest go first.
 
     Who finds the lock taken does without the store, because a death can be noticed at any moment, even while the same
-    thread is inside.
+    thread is inside. An interrupt, which may come after any call, finds ``with`` giving it back; between a call of
+    ``acquire`` and a ``try`` it would not.
+
+    Attributes:
+        idle: the buffers by their size; the size that was last in use comes last.
+        total: bytes in all of them.
     """
 
     def __init__(self) -> None:
-        self.idle: list[Array] = []
-        self.loans: dict[int, _Loan] = {}
+        self.idle: collections.OrderedDict[int, list[Array]] = collections.OrderedDict()
+        self.total = 0
         self.lock = threading.Lock()
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """An array with whatever is in its memory."""
-        count = math.prod(shape)
-        size = count * dtype.itemsize
+        size = math.prod(shape) * dtype.itemsize
         if size < LEAST:
             return numpy.empty(shape, dtype)
-        buffer = self._take(size)
-        # A memory view in between, or views of the array would hold the buffer and not the array.
-        array = numpy.frombuffer(memoryview(buffer), dtype, count, -buffer.ctypes.data % LINE)
-        loan = _Loan(array, self._died)
-        loan.buffer = buffer
-        self.loans[id(loan)] = loan
-        return array.reshape(shape)
+        lent = _Lent(shape, dtype, self._take(_room(size)))
+        lent.store = self
+        return lent.view(numpy.ndarray)
 
-    def _take(self, size: int) -> Array:
-        """An idle buffer of the size or up to a quarter more, or a new one."""
-        if self.lock.acquire(blocking=False):
-            try:
-                for i, buffer in enumerate(self.idle):
-                    if size + LINE <= len(buffer) <= size + LINE + size // 4:
-                        return self.idle.pop(i)
-            finally:
-                self.lock.release()
-        return numpy.empty(size + LINE, numpy.uint8)
+    def _take(self, room: int) -> Array:
+        """An idle buffer, or a new one."""
+        if not self.lock.locked():
+            with self.lock:
+                if buffers := self.idle.get(room):
+                    self.idle.move_to_end(room)
+                    self.total -= room
+                    return buffers.pop()
+        buffer = _Buffer(room + LINE, numpy.uint8)
+        first = -buffer.ctypes.data % LINE
+        return buffer[first : first + room]
 
-    def _died(self, loan: Any) -> None:
-        del self.loans[id(loan)]
-        if self.lock.acquire(blocking=False):
-            try:
-                self.idle.append(loan.buffer)
-                while sum(map(len, self.idle)) > MOST:
-                    del self.idle[0]
-            finally:
-                self.lock.release()
+    def take_back(self, buffer: Array) -> None:
+        """Keep a buffer whose array has died."""
+        if self.lock.locked():
+            return
+        with self.lock:
+            room = len(buffer)
+            buffers = self.idle.setdefault(room, [])
+            self.idle.move_to_end(room)
+            self.total += room
+            buffers.append(buffer)
+            while self.total > MOST:
+                self._drop()
+
+    def _drop(self) -> None:
+        """Free a buffer of the size that was not in use for the longest."""
+        room, buffers = next(iter(self.idle.items()))
+        if buffers:
+            self.total -= room
+            buffers.pop()
+        else:
+            del self.idle[room]
+
+
+def _room(size: int) -> int:
+    """So many bytes, or up to an eighth more: there are eight sizes of buffers from one power of two to the next."""
+    step = 1 << (size.bit_length() - 4)
+    return -(-size // step) * step
 
 
 _store = Store()

@@ -75,7 +75,8 @@ def rnn_sequence(
     saved.hs[0] = h0.T
     for start, stop in blocks:
         run(start, stop)
-    return (batch.output(saved.hs[1:]), saved.hs[steps].T, *(saved.arrays() if keep else ()))
+    last = saved.hs[steps].copy().T  # a view would keep all steps
+    return (batch.output(saved.hs[1:], keep), last, *(saved.arrays() if keep else ()))
 
 
 class _Run:
@@ -103,7 +104,7 @@ class _Run:
         hs, values = self.saved.hs[start : stop + 1], self.saved.values
         apart, stay = values is not None, self.holding.stay if self.holding.any else None
         values = hs[1:] if values is None else values[start % len(values) :][: stop - start]
-        self.projection.into(self.batch.x[start:stop], values)
+        self.projection.into(self.batch.inputs(start, stop), values)
         if self.kernel is not None:
             rnn_forward(self.kernel, self.batch, product, start, hs)
             return

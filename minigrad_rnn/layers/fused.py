@@ -25,6 +25,7 @@ KERNELS: dict[type[Recurrence], tuple[Any, tuple[str, ...]]] = {  # each with th
     GRURecurrence: (gru_sequence, GRU_KNOWN),
     RNNRecurrence: (rnn_sequence, RNN_KNOWN),
 }
+UNKNOWN = {kind: [name for name in Weights._fields if name not in known] for kind, (_, known) in KERNELS.items()}
 NONE = {
     "batch_norm": "batch_norm couples the sequences of a batch at every step, for which there is no kernel",
     "time_skips": "time_skips look back more than one step, for which there is no kernel",
@@ -88,9 +89,13 @@ def fused(
     running: Running | None = None,
     every: bool = False,
 ) -> Run:
-    """As :func:`~minigrad_rnn.cells.unroll.unroll`, in one op."""
-    kernel, known = KERNELS[type(recurrence)]
-    inputs, parts = _inputs(recurrence, x, state, w, known, zones), len(recurrence.parts)
+    """As :func:`~minigrad_rnn.cells.unroll.unroll`, in one op.
+
+    Raises:
+        ShapeError: weights, or zones, that do not fit inputs and state.
+    """
+    kernel, parts = KERNELS[type(recurrence)][0], len(recurrence.parts)
+    inputs = _inputs(recurrence, x, state, w, zones)
     cells = (every,) if parts > 1 else ()  # all h are the outputs themselves
     shares = any(zone is not None and not zone.ndim for zone in zones)  # of zoneout in evaluation
     compile = not shares and why_not_compiled(recurrence, w) is None and _alike(inputs)
@@ -98,19 +103,63 @@ def fused(
     return Run(output, tuple(rest[:parts]), (output, *rest[parts : 2 * parts - 1]) if every else ())
 
 
-def _inputs(
-    recurrence: Recurrence, x: mg.Tensor, state: State, w: Weights, known: tuple[str, ...], zones: Zones
-) -> tuple[Any, ...]:
+def _inputs(recurrence: Recurrence, x: mg.Tensor, state: State, w: Weights, zones: Zones) -> tuple[Any, ...]:
     """All that a kernel takes, of the weights those that it knows."""
-    unknown = [name for name, value in w._asdict().items() if value is not None and name not in known]
-    if unknown:
+    _, known = KERNELS[type(recurrence)]
+    if unknown := [name for name in UNKNOWN[type(recurrence)] if getattr(w, name) is not None]:
         raise NotImplementedError(f"the kernel of {recurrence.title} knows no {', '.join(unknown)}")
-    return x, *state, *[getattr(w, name) for name in known], *(zones or (None,) * len(recurrence.parts))
+    if (w.bias_ih is None) != (w.bias_hh is None):
+        w = _both_biases(w)
+    weights = [getattr(w, name) for name in known]
+    _check(recurrence, x, [part.shape[-1] for part in state], weights, zones)
+    return x, *state, *weights, *(zones or (None,) * len(recurrence.parts))
+
+
+def _both_biases(w: Weights) -> Weights:
+    """The weights with zeros for the one bias of the two that is not there."""
+    if w.bias_ih is None:
+        return w._replace(bias_ih=mg.zeros_like(w.bias_hh))
+    return w._replace(bias_hh=mg.zeros_like(w.bias_ih))
+
+
+def _check(recurrence: Recurrence, x: mg.Tensor, sizes: list[int], weights: list[Any], zones: Zones) -> None:
+    """Refuse other shapes than the equations say: compiled steps would read and write beyond the ends of arrays."""
+    steps, batch, inputs = x.shape
+    for value, shape in zip(weights, _shapes(recurrence, batch, inputs, *sizes), strict=True):
+        if value is not None and value.shape != shape:
+            raise _misfit(recurrence, x, sizes, weights)
+    for zone, size in zip(zones, sizes, strict=False):
+        if zone is not None and zone.shape not in ((), (steps, batch, size)):
+            raise mg.ShapeError(f"{recurrence.title}: zones must have shape {(steps, batch, size)}, not {zone.shape}")
+
+
+@functools.lru_cache(256)
+def _shapes(recurrence: Recurrence, batch: int, inputs: int, *sizes: int) -> list[tuple[int, ...] | None]:
+    """The shapes of the weights that a kernel takes, for a state of these sizes: of h first, of all units last."""
+    _, known = KERNELS[type(recurrence)]
+    shapes = recurrence.shapes(inputs, sizes[-1], True, sizes[0])
+    shapes["mask_hidden"] = (batch, sizes[0])
+    return [shapes.get(name) for name in known]
+
+
+def _misfit(recurrence: Recurrence, x: mg.Tensor, sizes: list[int], weights: list[Any]) -> mg.ShapeError:
+    """What is said of the weights whose shapes are not those that they must have."""
+    _, known = KERNELS[type(recurrence)]
+    told = [
+        f"{value.name or name} must have shape {shape}, not {value.shape}"
+        for name, value, shape in zip(known, weights, _shapes(recurrence, *x.shape[1:], *sizes), strict=True)
+        if value is not None and value.shape != shape
+    ]
+    state = ", ".join(f"{size} of {part}" for part, size in zip(recurrence.parts, sizes, strict=True))
+    return mg.ShapeError(
+        f"{recurrence.title}: {'; '.join(told)}\n  the input has {x.shape[-1]} features, and the state {state}"
+    )
 
 
 def _alike(tensors: tuple[mg.Tensor | None, ...]) -> bool:
     """Whether all numbers are of one dtype; integers become of that too."""
-    return len({x.dtype for x in tensors if x is not None and x.dtype.kind == "f"}) == 1
+    dtypes = {x.dtype for x in tensors if x is not None}
+    return len([dtype for dtype in dtypes if dtype.kind == "f"]) == 1
 
 
 def _tracked(tensors: tuple[mg.Tensor | None, ...]) -> bool:

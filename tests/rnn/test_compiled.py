@@ -301,9 +301,10 @@ def test_two_forwards_before_one_backward(kind):
     close([together, [alone[0][0], alone[1][0], *(a + b for a, b in zip(alone[0][1:], alone[1][1:], strict=True))]])
 
 
+@pytest.mark.parametrize("every", [False, True])
 @pytest.mark.parametrize("chunk", [1, 1 << 18])
 @pytest.mark.parametrize(("kind", "options"), VARIANTS)
-def test_nothing_kept_for_the_way_back_gives_the_same_numbers(kind, options, chunk, monkeypatch):
+def test_nothing_kept_for_the_way_back_gives_the_same_numbers(kind, options, chunk, every, monkeypatch):
     monkeypatch.setattr("minigrad_rnn.kernels.batch.CHUNK", chunk)
     monkeypatch.setattr("minigrad_rnn.kernels.batch.LEAST", 4)
     layer, x = layer_of(kind, **options), random(np.random.default_rng(0), 9, 2, 3)
@@ -311,7 +312,7 @@ def test_nothing_kept_for_the_way_back_gives_the_same_numbers(kind, options, chu
     for recorded in (True, False):
         mg.manual_seed(0)
         with mg.enable_grad() if recorded else mg.no_grad():
-            results.append(flat(layer(x, lengths=[9, 5])))
+            results.append(flat(layer(x, lengths=[9, 5], return_all_states=every)))
     for a, b in zip(*results, strict=True):
         assert np.array_equal(a.numpy(), b.numpy())
         assert a.requires_grad

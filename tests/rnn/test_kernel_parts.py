@@ -1,5 +1,10 @@
 """What the fused kernels are made of: products cut into small ones, and memory that is used again."""
 
+import sys
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -70,12 +75,43 @@ def test_memory_is_used_again_only_when_the_array_and_its_views_are_gone() -> No
     assert not np.shares_memory(other, again)
 
 
+def idle(store: memory.Store) -> list[int]:
+    """The sizes of the idle buffers."""
+    return [len(buffer) for buffers in store.idle.values() for buffer in buffers]
+
+
 def test_idle_memory_is_bounded() -> None:
     store = memory.Store()
     for rows in range(1, 12):
         store.empty((rows, 1 << 21), np.dtype("f4"))  # each dies at once
-    assert sum(map(len, store.idle)) <= memory.MOST
-    assert not store.loans
+        assert sum(idle(store)) == store.total <= memory.MOST
+    together = [store.empty((1 << 21,), np.dtype("f4")) for _ in range(40)]
+    del together
+    assert memory.MOST // 2 < sum(idle(store)) == store.total <= memory.MOST
+
+
+@pytest.mark.parametrize("size", [1 << 16, (1 << 16) + 1, 100_000, (1 << 20) - 1, 3 << 20, 12_345_678])
+def test_idle_memory_serves_sizes_that_are_alike(size: int) -> None:
+    store, byte = memory.Store(), np.dtype("u1")
+    address = store.empty((size,), byte).ctypes.data
+    (room,) = idle(store)
+    assert size <= room <= size + size // 8
+    assert address % memory.LINE == 0
+    assert store.empty((room,), byte).ctypes.data == address, "as large as the buffer"
+    other = store.empty((room * 2,), byte)
+    assert other.ctypes.data != address
+    assert idle(store) == [room]
+
+
+def test_sizes_that_were_not_asked_for_the_longest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, byte, (small, middle, large) = memory.Store(), np.dtype("u1"), (1 << 16, 1 << 17, 1 << 18)
+    monkeypatch.setattr(memory, "MOST", small + middle + large)
+    for size in (small, middle, large, small):
+        store.empty((size,), byte)
+    assert sorted(idle(store)) == [small, middle, large]
+    pair = [store.empty((small,), byte) for _ in range(2)]
+    del pair
+    assert sorted(idle(store)) == [small, small, large]
 
 
 def test_store_does_without_itself_where_it_is_busy() -> None:
@@ -84,7 +120,50 @@ def test_store_does_without_itself_where_it_is_busy() -> None:
         array = store.empty((1 << 15,), np.dtype("f4"))
         assert array.shape == (1 << 15,)
         del array
-    assert not store.idle
+    assert not idle(store)
+
+
+def test_a_death_that_is_interrupted_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(memory.Store):
+        def take_back(self, buffer: Any) -> None:
+            raise KeyboardInterrupt
+
+    store, errors = Interrupted(), []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: errors.append(told.exc_type))
+    array = store.empty((1 << 15,), np.dtype("f4"))
+    buffer = weakref.ref(array.base.base)
+    del array
+    assert errors == [KeyboardInterrupt]
+    assert buffer() is None
+
+
+def test_a_copy_of_what_was_lent_is_an_array_like_any_other() -> None:
+    store = memory.Store()
+    array = store.empty((1 << 15,), np.dtype("f4"))
+    others = [array.base.copy(), array.base[::2], array.copy()]
+    del others
+    assert not idle(store)
+    del array
+    assert len(idle(store)) == 1
+
+
+def test_memory_goes_back_from_several_threads() -> None:
+    store = memory.Store()
+
+    def work(seed: int) -> None:
+        rng, alive = np.random.default_rng(seed), {}
+        for _ in range(300):
+            slot = int(rng.integers(8))
+            if slot in alive:
+                array, value = alive.pop(slot)
+                assert (array == value).all()
+            array, value = store.empty((int(rng.integers(16, 40)), 1 << 12), np.dtype("u1")), int(rng.integers(255))
+            array[...] = value
+            alive[slot] = array, value
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert sum(idle(store)) == store.total
 
 
 def test_an_output_that_is_kept_stays_as_it_is() -> None:
