@@ -5,7 +5,7 @@
 writes custom_op.svg into FOLDER (the current one if none is given).
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,11 @@ def squareplus(x, /, b=4.0):
 mg.defvjp(squareplus, x=lambda g, x, b: g * (1 + x / mg.sqrt(x * x + b)) / 2)
 
 
-def main(folder: Path) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="for what it writes (.)")
+    folder = parser.parse_args().folder
+
     # Values against NumPy, first and second derivative against finite differences, dtypes, strides, empty arrays ...
     x = np.linspace(-2, 2, 5)
     check_op(squareplus, x, b=1.0, reference=lambda x, b: (x + np.sqrt(x * x + b)) / 2)
@@ -55,4 +59,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
+    main()

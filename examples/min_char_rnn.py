@@ -7,17 +7,18 @@ any other. As in Karpathy's min-char-rnn of 2015: 100 tanh units, one sequence, 
 carried over, Adagrad with learning rate 0.1, every number of the gradient clipped to 5. The loss is the sum over 25
 characters in nats, smoothed as 0.999 old + 0.001 new; guessing is 25 log 65 = 104.4.
 
-With --seed 0, on one core, 79 s when it was quiet and 145 s when it was busy:
+With --seed 0 and Numba, on one busy core (a quieter one took 94 s):
 
     1,115,394 characters, 65 different; guessing is 104.4
-    iteration   1,000  smoothed loss  86.31     2 s
-    iteration   5,000  smoothed loss  55.61     9 s
-    iteration  10,000  smoothed loss  51.86    17 s
-    iteration  20,000  smoothed loss  50.47    40 s
-    iteration  50,000  smoothed loss  46.48    86 s
-    iteration 100,000  smoothed loss  44.27   145 s
+    iteration   1,000  smoothed loss  86.28     5 s
+    iteration   5,000  smoothed loss  56.10    16 s
+    iteration  10,000  smoothed loss  52.37    29 s
+    iteration  20,000  smoothed loss  50.56    51 s
+    iteration  50,000  smoothed loss  48.23   135 s
+    iteration 100,000  smoothed loss  45.60   277 s
 
-Runs differ: with seeds 1 to 4 the last is 46.63, 48.71, 46.85 and 46.70.
+Runs differ: with seeds 1 to 4 the last is 48.08, 48.54, 46.25 and 47.11. Without Numba, where layers round otherwise,
+seeds 0 to 4 end at 48.07, 48.12, 48.59, 47.27 and 47.20.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from ctrl_c import CtrlC
 from plotting import COLOURS, level, new_figure, save
 from shakespeare import WHERE, read
 
@@ -64,7 +66,7 @@ def pieces(numbers: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]
             yield numbers[start : start + STEPS], numbers[start + 1 : start + STEPS + 1], start == 0
 
 
-def train(text: str, options: argparse.Namespace) -> list[float]:
+def train(text: str, options: argparse.Namespace, ctrl_c: CtrlC) -> list[float]:
     """The smoothed loss, at first and after every iteration."""
     mg.manual_seed(options.seed)
     symbols, numbers = np.unique(list(text), return_inverse=True)
@@ -75,18 +77,25 @@ def train(text: str, options: argparse.Namespace) -> list[float]:
     h, smooth = None, [STEPS * math.log(len(symbols))]
     print(f"{len(text):,} characters, {len(symbols)} different; guessing is {smooth[0]:.1f}")
     started = time.perf_counter()
-    for iteration, (now, after, begins) in zip(range(1, options.iterations + 1), pieces(numbers), strict=False):
-        logits, h = model(mg.tensor(one_hot[now][:, None]), None if begins else h.detach())
-        loss = nn.functional.cross_entropy(logits.squeeze(1), mg.tensor(after), reduction="sum")
-        optimizer.zero_grad()
-        loss.backward()
-        mg.optim.clip_grad_value_(parameters, 5.0)
-        optimizer.step()
-        smooth.append(0.999 * smooth[-1] + 0.001 * loss.item())
-        if iteration in (1000, 5000, 10_000, 20_000, 50_000, options.iterations):
-            seconds = time.perf_counter() - started
-            print(f"iteration {iteration:7,}  smoothed loss {smooth[-1]:6.2f}  {seconds:4.0f} s", flush=True)
+    with ctrl_c:
+        for iteration, (now, after, begins) in zip(range(1, options.iterations + 1), pieces(numbers), strict=False):
+            logits, h = model(mg.tensor(one_hot[now][:, None]), None if begins else h.detach())
+            loss = nn.functional.cross_entropy(logits.squeeze(1), mg.tensor(after), reduction="sum")
+            optimizer.zero_grad()
+            loss.backward()
+            mg.optim.clip_grad_value_(parameters, 5.0)
+            optimizer.step()
+            smooth.append(0.999 * smooth[-1] + 0.001 * loss.item())
+            if iteration in (1000, 5000, 10_000, 20_000, 50_000, options.iterations):
+                report(smooth, started)
+    if ctrl_c.pressed:
+        report(smooth, started)
     return smooth
+
+
+def report(smooth: list[float], started: float) -> None:
+    seconds = time.perf_counter() - started
+    print(f"iteration {len(smooth) - 1:7,}  smoothed loss {smooth[-1]:6.2f}  {seconds:4.0f} s", flush=True)
 
 
 def plot(smooth: list[float], path: Path) -> None:
@@ -110,9 +119,11 @@ def main() -> None:
     text = read(options.text)
     if len(text) <= STEPS:
         raise SystemExit(f"{options.text} has {len(text)} characters; at least {STEPS + 1} are needed")
-    smooth = train(text, options)
+    ctrl_c = CtrlC()
+    smooth = train(text, options, ctrl_c)
     if options.plot:
         plot(smooth, options.plot)
+    ctrl_c.leave()
 
 
 if __name__ == "__main__":

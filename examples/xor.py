@@ -5,7 +5,7 @@
 writes the weights (xor.safetensors) and a drawing (xor.svg) into FOLDER (the current one if none is given).
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import minigrad as mg
@@ -31,7 +31,11 @@ def train(model: nn.Module, steps: int) -> mg.Tensor:
     return loss
 
 
-def main(folder: Path) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="for what it writes (.)")
+    folder = parser.parse_args().folder
+
     mg.manual_seed(0)
     model = network()
     print(model)
@@ -54,4 +58,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
+    main()

@@ -21,6 +21,7 @@ from minigrad import nn
 from minigrad.files import replace_file
 
 from .draw import models
+from .inspect import gradient_flow
 from .language import (
     Corpus,
     CountModel,
@@ -32,9 +33,9 @@ from .language import (
     generate,
     read_text,
 )
-from .layers import unrolled
 
 EMBEDDING_DIM = 48
+FLOW_STEPS = 16  # in the table of the gradient flow: it fits on a screen
 DRAWN_STEPS = 3  # of the unrolled network in the drawing: enough to see it repeat, few enough to read
 
 
@@ -275,14 +276,23 @@ def _draw(out: Path) -> str | None:
 
 
 def _gradient_flow(model: LanguageModel, corpus: Corpus, out: Path, steps: int) -> None:
-    """How much of the loss of the last prediction reaches each gate at each earlier step: a table, and as CSV."""
+    """How much of the loss of the last prediction reaches each earlier step: a table of some steps, all as CSV."""
     numbers = mg.tensor(corpus.held_out[: steps + 1]).unsqueeze(1)
-    with unrolled():
+
+    def last_loss() -> mg.Tensor:
         logits, _ = model(numbers[:-1])
-    flow = mg.inspect.gradient_flow(nn.functional.cross_entropy(logits[-1:], numbers[-1:], dim=-1))
-    replace_file(out / "gradient_flow.txt", flow.to_text() + "\n")
+        return nn.functional.cross_entropy(logits[-1:], numbers[-1:], dim=-1)
+
+    flow = gradient_flow(last_loss, model)
+    replace_file(out / "gradient_flow.txt", f"{_FLOW}\n\n{flow.to_text(FLOW_STEPS)}\n")
     rows = "".join(
-        f"{row.scope},{'' if row.step is None else row.step},{row.ops},{row.norm:.6e},{row.largest:.6e}\n"
-        for row in flow.rows()
+        f"{line.place},{line.part},{step},{norm:.6e}\n"
+        for line in flow.lines
+        for step, norm in zip(line.steps, line.norms, strict=True)
     )
-    replace_file(out / "gradient_flow.csv", "place,step,ops,norm,largest\n" + rows)
+    replace_file(out / "gradient_flow.csv", "place,part,step,norm\n" + rows)
+
+
+_FLOW = """\
+How far the loss of one prediction, the one after the last step, reaches back through time: the norm of its gradient
+with respect to the state after each step, h (what the LSTM puts out) and c (its cell). Bars are logarithmic."""

@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import signal
 import subprocess
 import sys
 import wave
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import minigrad as mg
 import minigrad_rnn  # noqa: F401 - declares its ops before a test looks whether any were added
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -309,6 +311,87 @@ def test_transformer_comparison(run):
 def test_a_missing_text_is_told(run, script, tmp_path):
     with pytest.raises(SystemExit, match=r"(?s)cannot read .*missing.txt: .*hint: .*tinyshakespeare"):
         run(script, tmp_path / "missing.txt")
+
+
+@pytest.mark.parametrize("script", ["xor.py", "custom_op.py"])
+def test_what_is_no_folder_is_not_taken_for_one(run, script, capsys, scratch_ops):
+    assert status(run, script, "--help") == 0
+    assert "FOLDER" in capsys.readouterr().out
+    assert status(run, script, "--verbose") == 2
+
+
+def status(run, *command):
+    with pytest.raises(SystemExit) as end:
+        run(*command)
+    return end.value.code
+
+
+def test_fewer_updates_than_the_mean_is_taken_of(run, tmp_path):
+    printed = run("adding_problem.py", "--networks", "RNN", "--length", 4, "--steps", 20, "--plot", tmp_path / "p.png")
+    assert "; 20 updates, " in printed
+    printed = run("copy_memory.py", "--networks", "RNN", "--count", 1, "--delay", 1, "--steps", 20)
+    assert 0 <= number(printed, "recall") <= 1
+    assert "; 20 updates, " in printed
+
+
+INTERRUPTED = {  # arguments of each script, and what is told of the updates before the Ctrl-C in the 70th
+    "adding_problem.py": (["--networks", "RNN", "LSTM", "--length", 4], "; 69 updates, "),
+    "copy_memory.py": (["--count", 1, "--delay", 1, "--hidden", 8], "; 69 updates, "),
+    "memory_span.py": (["--networks", "RNN", "GRU", "--lags", 2, 3, "--seeds", 0, "--steps", 20], "GRU\n  lag     2"),
+    "vanishing.py": (["--lag", 8], "rate 0.001, not clipped: "),
+    "min_char_rnn.py": (["text.txt", "--hidden", 20], "iteration      69"),
+    "char_lstm.py": (["text.txt", "--hidden", 16], "step     69"),
+}
+
+
+@pytest.mark.parametrize("script", INTERRUPTED)
+def test_ctrl_c_keeps_what_there_is(run, script, text, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    press_in_backward(monkeypatch, 70)
+    arguments, told = INTERRUPTED[script]
+    assert status(run, script, *arguments, "--plot", tmp_path / "curve.png") == 130
+    printed = capsys.readouterr().out
+    assert printed.count("stopped by Ctrl-C") == 1
+    assert told in printed
+    assert figure(tmp_path / "curve.png")
+
+
+@pytest.mark.parametrize("script", INTERRUPTED)
+def test_ctrl_c_in_the_first_update_leaves_nothing_to_plot(run, script, text, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    press_in_backward(monkeypatch, 1)
+    assert status(run, script, *INTERRUPTED[script][0], "--plot", tmp_path / "curve.png") == 130
+    assert capsys.readouterr().out.count("stopped by Ctrl-C") == 1
+
+
+def press_in_backward(monkeypatch, count):
+    """Ctrl-C in that call of backward."""
+    calls, backward = [], mg.Tensor.backward
+
+    def pressed(loss, *arguments, **options):
+        calls.append(1)
+        if len(calls) == count:
+            signal.raise_signal(signal.SIGINT)
+        return backward(loss, *arguments, **options)
+
+    monkeypatch.setattr(mg.Tensor, "backward", pressed)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no groups of processes")
+def test_ctrl_c_ends_the_other_processes_too(text, tmp_path):
+    """As from a terminal, which sends it to all of them."""
+    arguments = ["--tasks", "bit", "--networks", "RNN", "--lags", "3", "2000", "--seeds", "0", "--jobs", "2"]
+    command = [sys.executable, EXAMPLES / "memory_span.py", *arguments, "--plot", tmp_path / "span.png"]
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, start_new_session=True, **pipes) as script:  # noqa: S603
+        lines = [script.stdout.readline() for _ in range(2)]  # the first lag is done, the second takes minutes
+        os.killpg(script.pid, signal.SIGINT)
+        rest, errors = script.communicate()
+    assert lines[1].startswith("  lag     3: 100%")
+    assert "stopped by Ctrl-C" in rest
+    assert (script.returncode, errors) == (130, "")
+    assert figure(tmp_path / "span.png")
 
 
 def test_a_plot_without_matplotlib_says_how_to_get_it(run, monkeypatch, tmp_path):

@@ -55,6 +55,11 @@ def train(
     check_alone(name, options)
     resume = hasattr(options, "resume")
     folder = options.resume if resume else options.out
+    if not resume and (folder / LAST).exists():
+        raise mg.MinigradError(
+            f"{name}: {folder} holds another run, which would be lost\n"
+            f"  hint: --resume {folder} goes on with it; or choose another --out"
+        )
     wanted = _taken_up(name, defaults, options) if resume else given(options, defaults)
     mg.manual_seed(wanted["seed"])
     options.stopped = "saved"

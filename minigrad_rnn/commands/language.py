@@ -22,6 +22,7 @@ from ..language import (
     spaced,
     write,
 )
+from ..language.writing import joined
 from ..training import Trainer
 from .arguments import Defaults, add_training, not_negative, positive
 from .fit import Run, described, train, trainer_options
@@ -150,7 +151,7 @@ def _generate(options: argparse.Namespace) -> int:
     mg.manual_seed(options.seed)
     if options.complete:
         for way, probability in complete(model, vocabulary, options.prompt, options.complete):
-            print(f"{probability:.3f}  {options.prompt}{way}")
+            print(f"{probability:<8.3g}  {joined(options.prompt, way, vocabulary.kind)!r}")
     else:
         drawn = options.temperature, options.top_k, options.top_p
         print(write(model, vocabulary, options.prompt, options.length, *drawn))

@@ -50,9 +50,13 @@ def write(
 ) -> str:
     """A text that begins with the prompt. Arguments as for :func:`generate`; without a prompt it begins a line."""
     given = mg.tensor(vocabulary.encode(prompt or "\n"))
-    drawn = vocabulary.decode(generate(model, given, length, temperature, top_k, top_p))
-    apart = vocabulary.kind == "words" and not (prompt[-1:].isspace() or drawn[:1].isspace())
-    return prompt + " " * (apart and bool(prompt)) + drawn
+    return joined(prompt, vocabulary.decode(generate(model, given, length, temperature, top_k, top_p)), vocabulary.kind)
+
+
+def joined(prompt: str, way: str, kind: str) -> str:
+    """A prompt and what comes after it; between words there is a blank."""
+    apart = kind == "words" and bool(prompt and way) and not (prompt[-1].isspace() or way[0].isspace())
+    return prompt + " " * apart + way
 
 
 def complete(

@@ -1,5 +1,7 @@
 """train-lm and generate: a model of characters or of words, gone on with, and what it writes."""
 
+import ast
+
 import pytest
 
 import minigrad as mg
@@ -53,6 +55,34 @@ def test_completions_have_probabilities(text, tmp_path, capsys):
     assert len(lines) == 2
     shares = [float(line.split()[0]) for line in lines]
     assert 1 >= shares[0] >= shares[1] >= 0
+
+
+def test_small_probabilities_and_ends_of_lines_can_be_read(text, tmp_path, capsys, monkeypatch):
+    folder = trained(text, tmp_path / "run")
+    capsys.readouterr()
+    ways = [("at\n", 0.51234), ("ow", 1.23456e-7)]
+    monkeypatch.setattr("minigrad_rnn.commands.language.complete", lambda *arguments: ways)
+    run("generate", "--model", folder, "--prompt", "the c", "--complete", 2)
+    assert capsys.readouterr().out.splitlines() == ["0.512     'the cat\\n'", "1.23e-07  'the cow'"]
+
+
+def test_completed_words_are_apart(text, tmp_path, capsys):
+    folder = trained(text, tmp_path / "run", "--words")
+    for prompt in ("the cat", "the cat "):
+        capsys.readouterr()
+        run("generate", "--model", folder, "--prompt", prompt, "--complete", 3)
+        ways = [ast.literal_eval(line.split(maxsplit=1)[1]) for line in capsys.readouterr().out.splitlines()]
+        assert len(ways) == 3
+        assert all(way.startswith("the cat ") or way == "the cat" for way in ways)
+
+
+def test_a_folder_with_a_run_can_be_resumed(text, tmp_path, capsys):
+    folder = trained(text, tmp_path / "run")
+    told = failed(capsys, "train-lm", "--data", text, "--out", folder, *SMALL)
+    assert told == (
+        f"minigrad-rnn: train-lm: {folder} holds another run, which would be lost;"
+        f" hint: --resume {folder} goes on with it; or choose another --out"
+    )
 
 
 def test_a_run_goes_on(text, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import json
+import re
 import subprocess
 import sys
 
@@ -47,13 +48,20 @@ def test_everything_is_reported_and_left_in_the_folder(text, tmp_path, capsys):
     rows = table(out / "loss.csv")
     assert [row["step"] for row in rows] == ["1", "2", "3"]
     flow = table(out / "gradient_flow.csv")
-    states = [float(row["norm"]) for row in flow if row["place"].endswith("lstm.layer0") and row["step"]]
-    assert len(states) == 8
-    assert states[-1] > states[0] > 0
-    assert "forget_gate" in (out / "gradient_flow.txt").read_text(encoding="utf-8")
+    cells = [float(row["norm"]) for row in flow if row["place"].endswith("lstm.layer0") and row["part"] == "c"]
+    assert len(cells) == 8
+    assert cells[-1] > cells[0] > 0
     drawing = (out / "unrolled.dot").read_text(encoding="utf-8")
     assert "t = 2" in drawing
     assert "t = 3" not in drawing
+
+
+def test_the_gradient_flow_is_a_table_that_can_be_read(text, tmp_path):
+    main(["demo", "--text", str(text), "--out", str(tmp_path), *SMALL, "--layers", "2", "--window", "40"])
+    told = (tmp_path / "gradient_flow.txt").read_text(encoding="utf-8")
+    assert len(told.splitlines()) < 70
+    assert re.search(r"lstm.layer1: h ×[\d.e+-]+, c ×[\d.e+-]+ at every step back", told)
+    assert len(re.findall(r"^ +39 ", told, re.MULTILINE)) == 2, "the last step of both layers"
 
 
 def test_the_saved_weights_go_on_writing_the_same_text(text, tmp_path):
