@@ -14,11 +14,14 @@ class Held:
     Args:
         zone: in the order of the user.
         first: the column with which the state begins in the arrays that have it.
+
+    Attributes:
+        straight: on the way back, what goes from the step before, past everything, to the next.
     """
 
     def __init__(self, sequence: Sequence, zone: Array, first: int = 0) -> None:
         self.zone, self.first = numpy.ascontiguousarray(sequence.ordered(zone)), first
-        self.straight = numpy.empty(zone.shape[1:], sequence.dtype)
+        self.straight = numpy.zeros(zone.shape[1:], sequence.dtype)
         self._hold, self._part = compiled(hold, sequence.dtype), compiled(part, sequence.dtype)
         self._part_all = compiled(part_all, sequence.dtype)
 
@@ -27,7 +30,7 @@ class Held:
         self._hold(t, start, self.zone, self.first, states)
 
     def part(self, t: int, start: int, at: Array) -> None:
-        """Before the step back, take out of ``at`` what arrives at the held units."""
+        """Before a step back, add to ``at`` what came straight, and take out what goes on so."""
         self._part(t, start, self.zone, at, self.straight)
 
     def part_all(self, t: int, start: int, over: Array, arriving: Array, at_h: Array, carry: Array) -> None:
@@ -35,7 +38,7 @@ class Held:
         self._part_all(t, start, self.zone, over, arriving, at_h, carry, self.straight)
 
     def join(self, at: Array) -> None:
-        """After the step back, put it in again."""
+        """After the last step back, add what came straight."""
         numpy.add(at, self.straight, out=at)
 
 
@@ -55,14 +58,15 @@ def hold(t: int, offset: int, zone: Units, first: int, states: NewSteps) -> None
 
 
 def part(t: int, offset: int, zone: Units, at: NewState, straight: NewState) -> None:
-    """Before a step back, take what arrives at the held units out of ``at``."""
+    """Before a step back, add what came straight to ``at``, and take out what arrives at the held units."""
     _, rows, hidden = zone.shape
     zero = at.dtype.type(0)
     for row in range(rows):
         held, d, past = zone[offset + t, row], at[row], straight[row]
         for u in range(hidden):
-            past[u] = d[u] if held[u] else zero
-            d[u] = zero if held[u] else d[u]
+            total = d[u] + past[u]
+            past[u] = total if held[u] else zero
+            d[u] = zero if held[u] else total
 
 
 def part_all(
@@ -81,10 +85,9 @@ def part_all(
     for row in range(rows):
         held, d, past, more, d_out = zone[offset + t, row], at_h[row], straight[row], carry[row], arriving[t, row]
         if over[t, row]:
-            past[:] = 0
             continue
         for u in range(hidden):
-            total = d[u] + more[u] + d_out[u]
+            total = d[u] + more[u] + d_out[u] + past[u]
             past[u] = total if held[u] else zero
             d[u] = zero if held[u] else total
             more[u] = 0

@@ -104,14 +104,14 @@ def back(
                 of_h.back(t, start, at_gates, at_products)
             if start + t or needs[1]:  # else what arrives at the state is nobody's
                 product(at_products[t])
-            if held_h is not None:
-                held_h.join(carry)
-            if held_c is not None:
-                held_c.join(at_c)
         if of_x is None:
             gradients.take(start, stop, at_gates, at_gates)
         else:
             gradients.take(start, stop, of_x.many_back(start, at_gates), at_products, (at_gates, at_gates))
+    if held_h is not None:
+        held_h.join(carry)
+    if held_c is not None:
+        held_c.join(at_c)
     found = gradients.by_name()
     if of_x is not None and of_h is not None and of_c is not None:
         found |= {"gain_ih": of_x.at_gain, "gain_hh": of_h.at_gain}

@@ -51,7 +51,12 @@ class Product:
     """
 
     def __init__(self, weight: Array, size: int, before: Array = None, after: Array = None) -> None:
-        (inner, columns), self.before, self.after = weight.shape, before, after
+        inner, columns = weight.shape
+        if size == 1:  # a mask for one row may as well be in the weight
+            weight = weight if before is None else weight * before.T
+            weight = weight if after is None else weight * after
+            before = after = None
+        self.before, self.after = before, after
         self.result = numpy.empty((size, columns), weight.dtype)
         self._masked = None if before is None else numpy.empty_like(before)
         self._shape: tuple[int, ...] | None = None

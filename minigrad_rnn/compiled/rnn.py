@@ -85,9 +85,9 @@ def back(
                 of_both.back(t, start, at_arguments, at_products)
             if start + t or needs[1]:  # else what arrives at the state is nobody's
                 product(at_products[t])
-            if held_h is not None:
-                held_h.join(carry)
         gradients.take(start, stop, at_products, at_products, (at_arguments, at_arguments))
+    if held_h is not None:
+        held_h.join(carry)
     found = gradients.by_name()
     return gradients.of_x(), at_h + carry, found if of_both is None else found | {"gain_hh": of_both.at_gain}
 
