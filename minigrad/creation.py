@@ -74,7 +74,11 @@ def ones(
 
 
 def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """``fill_value`` everywhere, of shape ``size``."""
+    """The number ``fill_value`` everywhere, of shape ``size``."""
+    if isinstance(fill_value, Tensor):
+        fill_value = fill_value.item()
+    if isinstance(fill_value, (list, tuple)) or getattr(fill_value, "shape", None):
+        raise ShapeError(f"full: fill_value is one number, not {fill_value!r:.60}\n  hint: expand() repeats a tensor")
     kind = type(fill_value)
     dtype = kind if dtype is None and kind in (bool, int) else dtype
     return _filled(_size((size,)), fill_value, dtype, device, requires_grad)
@@ -196,7 +200,7 @@ def _filled(shape: tuple[int, ...], value: Any, dtype: Any, device: Any, require
     used, placed = _placed(device)
     with placed:
         array = used.module.empty(shape, dtype=dtype)
-        array.fill(value)  # NumPy's full does the same, with three times the overhead
+        array.fill(value)  # as full does, with a third of its overhead
         return _finish(array, requires_grad)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,9 @@ from minigrad.context import current
 from minigrad.op import REGISTRY
 
 pytest_plugins = ["standin.fixture"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so it is where a shell runs the tests in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _global_state() -> dict[str, object]:

@@ -89,7 +89,10 @@ class Product:
         return self.result
 
     def none(self) -> Array:
-        """The same for zeros: a state that begins with nothing needs no product."""
+        """The same for zeros: a state that begins with nothing needs no product.
+
+        Not even with weights that are not finite, where a product would be NaN.
+        """
         self.result[...] = 0
         return self.result
 

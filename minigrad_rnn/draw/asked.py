@@ -12,7 +12,7 @@ from minigrad.draw import options
 
 from ..layers.path import unrolled as recording
 
-RUN = "draw(lambda: model(x)) runs it on an input and draws what it does; minigrad.draw(model, x) draws its modules"
+RUN = "draw(lambda: model(x)) or draw(model, x) runs it and draws its steps; minigrad.draw(model, x) draws its modules"
 
 
 def is_program(y: Any, run: str = RUN) -> bool:
@@ -36,9 +36,10 @@ def called(model: Any, inputs: tuple[Any, ...]) -> Any:
     Raises:
         GraphError: it cannot be called.
     """
-    if not callable(model):
+    if not callable(model) or isinstance(model, type):
+        told = f"{model.__name__} is a class" if isinstance(model, type) else f"a {type(model).__name__} is none"
         raise mg.GraphError(
-            f"draw: inputs are for a model, and this {type(model).__name__} cannot be called\n"
+            f"draw: inputs are for a model, and {told}\n"
             "  hint: draw(model, x), or draw(y) of what was computed; all options go by name, as view=\"folded\""
         )
     return functools.partial(model, *inputs)

@@ -40,8 +40,9 @@ def flags_of_lines(lines: Sequence[FlowLine], vanishing: float, exploding: float
 def _of_sound(line: FlowLine, entering: float, vanishing: float, exploding: float) -> Iterator[Flag]:
     largest = max(line.norms)
     peak = line.steps[line.norms.index(largest)]
-    first = line.steps[-1 if line.reverse else 0]
-    if line.reverse and len(line.steps) > 1 and not any(line.ran[1:]):
+    first = line.steps[-1 - line.begin if line.reverse else 0]
+    of_two = "bwd" in line.place.split(".")
+    if of_two and len(line.steps) - line.begin > 1 and not any(line.ran[line.begin + 1 :]):
         yield Flag(
             "one step",
             line.label,
@@ -58,9 +59,10 @@ def _of_sound(line: FlowLine, entering: float, vanishing: float, exploding: floa
 
 
 def _entering(lines: Sequence[FlowLine], i: int) -> float:
-    """The largest gradient that comes in at a layer above, one that ran later; on top, at the layer itself."""
+    """The largest gradient that comes in at a layer above, in the same module; on top, at the layer itself."""
     line = lines[i]
-    alike = [other for other in lines if other.part == line.part and 0 < other.near < math.inf]
+    here = (line.part, line.stack, line.call)
+    alike = [other for other in lines if (other.part, other.stack, other.call) == here and 0 < other.near < math.inf]
     above = [other for other in lines[i + 1 :] if other in alike and other.layer != line.layer]
     return max(other.near for other in above or [other for other in alike if other.layer == line.layer])
 

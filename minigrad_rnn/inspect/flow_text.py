@@ -52,7 +52,7 @@ def _head(lines: list[FlowLine]) -> str:
     way = ", from the end" if lines[0].reverse else ""
     rates = [f"{line.part} ×{line.rate:.3g}{_as_far(line)}" for line in lines if line.rate is not None]
     told = f": {', '.join(rates)} at every step back" if rates else ""
-    return f"{lines[0].where or 'steps'}{way}{told}"
+    return filled(f"{lines[0].where or 'steps'}{way}{told}", "    ", "")
 
 
 def _as_far(line: FlowLine) -> str:

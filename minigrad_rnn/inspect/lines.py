@@ -45,9 +45,19 @@ class FlowLine(NamedTuple):
         return self.norms[::-1] if self.reverse else self.norms
 
     @property
+    def begin(self) -> int:
+        """Where, in the order in which the steps ran, the first is: where the longest row begins.
+
+        A direction from the end first passes steps that no row has. The gradient there is exactly zero, with nothing
+        small beside it, as there would be beside an underflow.
+        """
+        first = next((i for i, norm in enumerate(self.ran) if norm), 0) if self.reverse else 0
+        return first if self.ran[first] >= self.least else 0
+
+    @property
     def far(self) -> float:
         """The norm at the step that ran first: what is left of the gradient, or has become of it, at the far end."""
-        return self.ran[0]
+        return self.ran[self.begin]
 
     @property
     def near(self) -> float:
@@ -96,6 +106,11 @@ class FlowLine(NamedTuple):
     def layer(self) -> str:
         """The same without the direction."""
         return self.where.replace(".fwd", "").replace(".bwd", "")
+
+    @property
+    def stack(self) -> str:
+        """The module whose layer this is: the place without its last part and the direction."""
+        return self.layer.rpartition(".")[0]
 
 
 class _Met(NamedTuple):

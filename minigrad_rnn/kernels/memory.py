@@ -82,10 +82,10 @@ class Store:
 
     def take_back(self, buffer: Array) -> None:
         """Keep a buffer whose array has died."""
-        if self.lock.locked():
+        room = len(buffer)
+        if room > MOST or self.lock.locked():
             return
         with self.lock:
-            room = len(buffer)
             buffers = self.idle.setdefault(room, [])
             self.idle.move_to_end(room)
             self.total += room

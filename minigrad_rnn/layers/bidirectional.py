@@ -36,6 +36,11 @@ class Bidirectional(nn.Module):
 
     def __init__(self, fwd: nn.Module, bwd: nn.Module, merge: str = "concat") -> None:
         super().__init__()
+        given: tuple[Any, ...] = (fwd, bwd)
+        for layer in given:
+            if not isinstance(layer, nn.Module):
+                told = f"{layer.__name__} is the class" if isinstance(layer, type) else f"{layer!r:.40} is none"
+                raise mg.MinigradError(f"Bidirectional: fwd and bwd are layers; {told}")
         self.fwd, self.bwd, self.wiring = fwd, bwd, Wiring(merge_mode=merge)
         self.wiring.check("Bidirectional")
         first = [bool(getattr(layer, "batch_first", False)) for layer in (fwd, bwd)]
@@ -52,6 +57,8 @@ class Bidirectional(nn.Module):
         """Run over sequences, in both directions; see :meth:`~minigrad_rnn.LSTM.forward`."""
         sequences = arranged("Bidirectional", input, self.input_size, self.batch_first, lengths, mask)
         starts = (None, None) if hx is None else hx
+        if not isinstance(starts, (tuple, list)) or len(starts) != 2:
+            raise mg.ShapeError("Bidirectional: the state is a pair: that of the first layer and that of the second")
         ways = zip((self.fwd, self.bwd), starts, (False, True), strict=True)
         outputs, *states = zip(*[self._read(*way, sequences, return_all_states) for way in ways], strict=True)
         merged = [sequences.back(output) for output in self.wiring.merged(list(outputs))]
@@ -75,8 +82,13 @@ class Bidirectional(nn.Module):
 
     def plan(self) -> list[Plan]:
         """Which path each layer takes in each direction, and why; see :meth:`~minigrad_rnn.LSTM.plan`."""
-        layers: dict[str, Any] = {"fwd": self.fwd, "bwd": self.bwd}
-        return [plan._replace(part=f"{name}.{plan.part}") for name, layer in layers.items() for plan in layer.plan()]
+        plans = []
+        for name, layer in {"fwd": self.fwd, "bwd": self.bwd}.items():
+            if isinstance(layer, (Stack, Bidirectional)):
+                plans += [plan._replace(part=f"{name}.{plan.part}") for plan in layer.plan()]
+            else:
+                plans.append(Plan(name, "unrolled", f"{type(layer).__name__} computes as it likes"))
+        return plans
 
     def step(self, x: mg.Tensor, state: Any = None) -> Any:  # noqa: ARG002
         """Refuse: the second direction begins at the end of a sequence."""

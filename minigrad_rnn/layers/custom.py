@@ -85,7 +85,8 @@ class RecurrentLayer(Stack):
     A cell is a module with a ``forward(x, state)`` that takes ``(N, input_size)`` and the state and returns the new
     state. It tells ``hidden_size``, the size of the state; and if the state has several parts, ``parts``, their names
     (the first is put out), and ``sizes`` where they differ. A method ``output(state)`` is for a cell that puts
-    something else out. With ``input_size`` set, errors about inputs are clearer.
+    something else out. With ``input_size`` set, errors about inputs are clearer. Where there are no sequences, or no
+    steps, it is called with no rows, so that shapes and gradients are what they should be.
 
     Our own cells run on their fused kernels here, if they have one; others op by op (see :meth:`plan`), and so does a
     class derived from one of ours that has a ``forward`` or an ``output`` of its own. A regulariser given to the layer

@@ -277,5 +277,6 @@ def test_a_model_is_drawn_as_it_is_called():
 
 def test_inputs_are_for_a_model():
     output, _ = mr.LSTM(3, 4)(mg.ones(5, 1, 3))
-    with pytest.raises(mg.GraphError, match=r"inputs are for a model, and this Tensor cannot be called\n  hint: "):
-        mr.draw(output, "folded")
+    for given, told in ((output, "a Tensor is none"), (mr.LSTM, "LSTM is a class")):
+        with pytest.raises(mg.GraphError, match=rf"inputs are for a model, and {told}\n  hint: "):
+            mr.draw(given, "folded")

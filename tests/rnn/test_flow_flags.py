@@ -127,7 +127,7 @@ def test_a_single_step_is_no_mistake():
     layer = GRU(3, 4, bidirectional=True)
     flow = gradient_flow(lambda: layer(inputs(1))[0][-1].sum(), layer)
     assert {line.reverse for line in flow.lines} == {False, True}
-    assert {flag.kind for flag in flow.flags()} == {"no gradient"}  # of weights that met a state of zeros only
+    assert flow.flags() == []  # the recurrent weights, whose gradient is zero, met a state of zeros only
 
 
 def test_parameters_with_a_gradient_of_exactly_zero_are_flagged():
@@ -239,3 +239,26 @@ def test_a_layer_with_a_kernel_is_still_pointed_to_the_other_path():
     model.other = RNN(3, 4)  # its parameters are outside the graph
     with pytest.raises(mg.GraphError, match=r"ran as one op: model.a.layer0"):
         gradient_flow(model(inputs()).sum(), model)
+
+
+def test_modules_side_by_side_are_not_above_each_other():
+    first, second, x = GRU(3, 8), GRU(3, 8), inputs(6, 2, 3)
+    for share in (1e-4, 1e4):
+        flow = gradient_flow(lambda: first(x)[0].sum() + share * second(x)[0].sum())  # noqa: B023
+        assert kinds(flow) == []
+
+
+@pytest.mark.parametrize("options", [{"bidirectional": True}, {}])
+def test_steps_that_no_row_has_are_not_where_a_direction_begins(options):
+    layer, x = GRU(3, 8, **options), inputs(5, 4, 3)
+    reverse = {} if options else {"reverse": True}
+    flow = gradient_flow(lambda: layer(x, lengths=[4, 3, 4, 4], **reverse)[1].sum(), layer)
+    assert [kind for kind, _ in kinds(flow) if kind == "vanishing"] == []
+
+
+def test_one_step_is_no_reason_for_alarm():
+    for layer in (LSTM(3, 4), GRU(3, 4, bidirectional=True)):
+        assert kinds(gradient_flow(lambda: layer(inputs(1, 2, 3))[0].sum(), layer)) == []  # noqa: B023
+    single = GRU(3, 4)
+    flow = gradient_flow(lambda: single(inputs(5, 2, 3), reverse=True)[0][-1].sum(), single)
+    assert ("one step", "gru.layer0 h") not in kinds(flow)

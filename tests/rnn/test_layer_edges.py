@@ -184,17 +184,39 @@ def test_two_layers_count_steps_as_two_directions_do(built_in):
 class Doubled(nn.Module):
     """A layer of somebody else's: outputs are twice the sum so far, and its last is the state."""
 
+    def __init__(self, time=0, batch_first=False):
+        super().__init__()
+        self.time, self.batch_first = time, batch_first
+
     def forward(self, x, hx=None, *, mask=None, return_all_states=False):
-        y = 2 * x.cumsum(0)
-        return (y, y[-1], y) if return_all_states else (y, y[-1])
+        y = 2 * x.cumsum(self.time)
+        last = y[:, -1] if self.time else y[-1]
+        return (y, last, y) if return_all_states else (y, last)
 
 
 def test_a_layer_of_another_kind_may_be_a_direction():
-    x = drawn(4, 2, 3)
-    output, (_, last), (_, every) = Bidirectional(GRU(3, 3), Doubled(), "none")(x, return_all_states=True)
+    x, layer = drawn(4, 2, 3), Bidirectional(GRU(3, 3), Doubled(), "none")
+    output, (_, last), (_, every) = layer(x, return_all_states=True)
     same(output[1], 2 * x.flip(0).cumsum(0).flip(0))
     same(output[1][0], last)
     same(output[1], every)
+    assert [plan.path for plan in layer.plan()] == ["fused", "unrolled"]
+
+
+@pytest.mark.parametrize("shape", [(4, 2, 3), (4, 3)], ids=["batch first", "no batch"])
+def test_a_layer_of_another_kind_turns_time_around(shape):
+    layer = Doubled(time=1 if len(shape) == 3 else 0, batch_first=True)
+    x, steps = drawn(*shape), layer.time
+    output, _, (_, every) = Bidirectional(GRU(3, 3, batch_first=True), layer, "none")(x, return_all_states=True)
+    same(output[1], 2 * x.flip(steps).cumsum(steps).flip(steps))
+    same(output[1], every)
+
+
+def test_what_is_no_layer_or_no_pair_of_states_is_refused():
+    with pytest.raises(mg.MinigradError, match="Bidirectional: fwd and bwd are layers; GRU is the class"):
+        Bidirectional(GRU, GRU)
+    with pytest.raises(mg.ShapeError, match="Bidirectional: the state is a pair"):
+        Bidirectional(GRU(3, 4), GRU(3, 4))(drawn(5, 2, 3), (None, None, None))
 
 
 def test_two_directions_tell_what_a_layer_tells(built_in):
