@@ -18,8 +18,7 @@ in the config              option of a layer here
 ``dropout`` and            ``variational``, for inputs and h: one mask for a sequence. (With ``recurrent_dropout`` Keras
 ``recurrent_dropout``      draws one for each gate.)
 ``merge_mode``             ``merge_mode``, ``None`` being ``"none"``
-``go_backwards``           none: the weights are those of a layer that reads x reversed, see
-                           :func:`~minigrad_rnn.reverse_by_length`
+``go_backwards``           none: it is told at the call, ``reverse=True``, which leaves outputs where their inputs stand
 =========================  ========================================================================================
 
 The rest concerns how weights are drawn or what a call returns. (Keras 3, ``keras/src/layers/rnn``.)
@@ -88,9 +87,9 @@ def read_config(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
 def _equations(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     if config.get("go_backwards"):
         raise ConversionError(
-            "go_backwards=True: no layer here reads from the end only\n"
-            '  hint: without it, config | {"go_backwards": False}, the weights are those of a layer that reads'
-            " reverse_by_length(x, lengths)"
+            "go_backwards=True: a layer here is told at the call whether to read from the end\n"
+            '  hint: without it, config | {"go_backwards": False}, you get the layer to call with reverse=True, which'
+            " leaves outputs where their inputs stand; Keras's stand as those of reverse_by_length(x, lengths)"
         )
     activation = from_keras_activation(config.get("activation", "tanh"))
     gates = from_keras_activation(config.get("recurrent_activation", "sigmoid"))

@@ -33,7 +33,7 @@ def layer_from_onnx(
 
     Raises:
         ConversionError: weights that do not go together, or something that no layer here computes: another activation,
-            or one direction from the end.
+            or one direction from the end, which is told at the call here.
 
     >>> import numpy
     >>> inputs = {"W": numpy.ones((1, 8, 3), "float32"), "R": numpy.ones((1, 8, 2), "float32")}
@@ -43,9 +43,9 @@ def layer_from_onnx(
     operator = read_operator(kind, inputs, attributes)
     if operator.direction == "reverse":
         raise ConversionError(
-            'direction="reverse": no layer here reads from the end only\n'
-            '  hint: with direction="forward" you get the layer that computes the same when it reads'
-            " reverse_by_length(x, lengths)"
+            'direction="reverse": a layer here is told at the call whether to read from the end\n'
+            '  hint: with direction="forward" you get the layer that computes the same when called with reverse=True;'
+            " that is to read reverse_by_length(x, lengths) and to turn the outputs around in the same way"
         )
     layer = KINDS[kind](
         operator.input_size,
