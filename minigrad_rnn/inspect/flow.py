@@ -60,10 +60,8 @@ class StepFlow:
     def flags(self) -> list[Flag]:
         """What to look at."""
         lines = flags_of_lines(self.lines, self.vanishing, self.exploding)
-        flags = [*lines, *flags_of_parameters(self.parameters)]
-        if all(len(line.steps) == 1 for line in self.lines):  # recurrent weights have met nothing but zeros
-            flags = [flag for flag in flags if flag.kind != "no gradient" or "_hh" not in flag.where]
-        return flags
+        single_step = bool(self.lines) and all(len(line.steps) == 1 for line in self.lines)
+        return [*lines, *flags_of_parameters(self.parameters, single_step)]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain data."""

@@ -103,31 +103,6 @@ class RecurrentBase(Stack):
         hidden = self.hidden_sizes[layer]
         return self.recurrence.sizes(hidden, self.proj_size or hidden)
 
-    def forward(
-        self,
-        input: Any,
-        hx: Any = None,
-        *,
-        lengths: Any = None,
-        mask: Any = None,
-        return_all_states: bool = False,
-        reverse: bool = False,
-    ) -> Any:
-        """Run over sequences. See the class for shapes.
-
-        Args:
-            input: the sequences: a tensor, a :class:`~minigrad_rnn.PackedSequence` or a list of tensors.
-            hx: the state to begin with; left out, zeros, or what was learned.
-            lengths: of a tensor, the number of steps of each row, 0 to T, in any order.
-            mask: of a tensor, where there is an element: booleans ``(T, N)``, ``(N, T)`` with ``batch_first``.
-                Elements may be anywhere: the result is that of each row without its gaps.
-            return_all_states: whether to return, as a third result, the state of every step: each part
-                ``(layers * directions, T, N, size)``, with ``batch_first`` ``(layers * directions, N, T, size)``.
-            reverse: whether every sequence is read from its end to its start, wherever padding is. An output still
-                stands where its input stands.
-        """
-        return self.run(input, hx, lengths, mask, return_all_states, reverse)
-
     def extra_repr(self) -> str:
         """The sizes, and what is not as by default."""
         usual = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}

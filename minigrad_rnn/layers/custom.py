@@ -173,19 +173,6 @@ class RecurrentLayer(Stack):
         """The number of features that a cell puts out."""
         return int(getattr(self._cell(layer, reverse), "output_size", self.sizes_of(layer, reverse)[0]))
 
-    def forward(
-        self,
-        input: Any,
-        hx: Any = None,
-        *,
-        lengths: Any = None,
-        mask: Any = None,
-        return_all_states: bool = False,
-        reverse: bool = False,
-    ) -> Any:
-        """Run over sequences; see :meth:`~minigrad_rnn.LSTM.forward`."""
-        return self.run(input, hx, lengths, mask, return_all_states, reverse)
-
     def extra_repr(self) -> str:
         """What is not as by default."""
         batch_first = ["batch_first=True"] if self.batch_first else []

@@ -31,13 +31,16 @@ class Wiring:
     highway: bool = False
     learn_initial_state: bool = False
 
-    def check(self, caller: str, outputs: Sequence[tuple[int, ...]] = ()) -> None:
-        """Refuse what cannot be wired: ``outputs`` are the sizes of the streams that each layer puts out."""
+    def check(self, caller: str) -> None:
+        """Refuse what is no merge mode, and options that exclude each other."""
         if self.merge_mode not in MERGE_MODES:
             names = ", ".join(f'"{name}"' for name in MERGE_MODES)
             raise mg.MinigradError(f"{caller}: merge_mode is one of {names}, not {self.merge_mode!r}")
         if self.residual and self.highway:
             raise mg.MinigradError(f"{caller}: residual and highway are two answers to one question; choose one")
+
+    def check_sizes(self, caller: str, outputs: Sequence[tuple[int, ...]]) -> None:
+        """Refuse what cannot be connected: ``outputs`` are the sizes of the streams that each layer puts out."""
         if (self.residual or self.highway) and len(set(outputs)) > 1:
             raise mg.ShapeError(
                 f"{caller}: residual and highway connections need layers with outputs of one size, not"

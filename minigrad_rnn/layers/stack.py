@@ -89,7 +89,7 @@ class Stack(nn.Module):
 
     def part(self, layer: int, reverse: bool) -> str:
         """How one layer in one direction is called in scopes and plans."""
-        return f"layer{layer}" + (("", ".fwd"), ("", ".bwd"))[reverse][self.bidirectional]
+        return f"layer{layer}{_side(reverse, self.bidirectional)}"
 
     def plan(self) -> list[Plan]:
         """Which path each layer takes in each direction if it is called now, and why.
@@ -114,20 +114,41 @@ class Stack(nn.Module):
             return f"every op is recorded: inside {inside}"
         return why_not(self.recurrence_of(layer, reverse)) if self.fused else "every op is recorded: fused is False"
 
-    def run(self, input: Any, state: Any, lengths: Any, mask: Any, every: bool, reverse: bool) -> tuple[Any, ...]:
-        """The outputs, the last state and, if asked for, the states of every step, in the forms that the user sees."""
+    def forward(
+        self,
+        input: Any,
+        hx: Any = None,
+        *,
+        lengths: Any = None,
+        mask: Any = None,
+        return_all_states: bool = False,
+        reverse: bool = False,
+    ) -> Any:
+        """Run over sequences. See the class for shapes.
+
+        Args:
+            input: the sequences: a tensor, a :class:`~minigrad_rnn.PackedSequence` or a list of tensors.
+            hx: the state to begin with; left out, zeros, or what was learned.
+            lengths: of a tensor, the number of steps of each row, 0 to T, in any order.
+            mask: of a tensor, where there is an element: booleans ``(T, N)``, ``(N, T)`` with ``batch_first``.
+                Elements may be anywhere: the result is that of each row without its gaps.
+            return_all_states: whether to return, as a third result, the state of every step: each part
+                ``(layers * directions, T, N, size)``, with ``batch_first`` ``(layers * directions, N, T, size)``.
+            reverse: whether every sequence is read from its end to its start, wherever padding is. An output still
+                stands where its input stands.
+        """
         sequences = arranged(type(self).__name__, input, self.input_size, self.batch_first, lengths, mask)
         sequences = sequences._replace(reverse=reverse)
         form = self._form()
         batch = sequences.x.shape[1]
-        initial = self._initial(sequences) if state is None else form.split(state, batch, sequences.batched)
-        streams, runs = self._layers(sequences, initial, every)
+        initial = self._initial(sequences) if hx is None else form.split(hx, batch, sequences.batched)
+        streams, runs = self._layers(sequences, initial, return_all_states)
         if self.wiring.multiplies or self.noise.variational:
             streams = [silent(stream, sequences.running) for stream in streams]
         outputs = tuple([sequences.back(stream) for stream in streams])
         output = outputs if self.wiring.merge_mode == "none" and self.bidirectional else outputs[0]
         last = form.join([run.last for run in runs], sequences.batched)
-        if not every:
+        if not return_all_states:
             return output, last
         return output, last, form.join([tuple(map(sequences.layout, run.states)) for run in runs])
 
@@ -213,8 +234,7 @@ class Stack(nn.Module):
 
     def _gated(self, layer: int, reverse: bool, x: mg.Tensor, y: mg.Tensor, running: Running | None) -> mg.Tensor:
         weight, bias = (getattr(self, f"{kind}_highway{suffix(layer, reverse)}") for kind in ("weight", "bias"))
-        apart = (("", ""), (".fwd", ".bwd"))[len(self._streams) == 2][reverse]
-        with mg.scope(f"highway{layer}{apart}"), blaming():
+        with mg.scope(f"highway{layer}{_side(reverse, len(self._streams) == 2)}"), blaming():
             gate = mg.linear(x, weight, bias).sigmoid()
             show_steps("transform_gate", gate, running)
             return x + gate * (y - x)
@@ -233,7 +253,7 @@ class Stack(nn.Module):
     def _wire(self, device: Any, dtype: Any) -> None:
         """Make the parameters that belong to no recurrence."""
         outputs = [self.outputs_of(layer) for layer in range(self.num_layers)]
-        self.wiring.check(type(self).__name__, outputs)
+        self.wiring.check_sizes(type(self).__name__, outputs)
         if self.wiring.highway:
             for layer, sizes in list(enumerate(outputs))[1:]:
                 for end, features in zip([suffix(layer, r) for r in self._streams], sizes, strict=True):
@@ -306,6 +326,11 @@ class Stack(nn.Module):
 def suffix(layer: int, reverse: bool) -> str:
     """The end of the names of the parameters of one layer in one direction."""
     return f"_l{layer}" + ("_reverse" if reverse else "")
+
+
+def _side(reverse: bool, two: bool) -> str:
+    """The end of the place of one direction, where there are two."""
+    return (".bwd" if reverse else ".fwd") if two else ""
 
 
 def endless(name: str) -> mg.MinigradError:

@@ -262,3 +262,8 @@ def test_one_step_is_no_reason_for_alarm():
     single = GRU(3, 4)
     flow = gradient_flow(lambda: single(inputs(5, 2, 3), reverse=True)[0][-1].sum(), single)
     assert ("one step", "gru.layer0 h") not in kinds(flow)
+
+
+def test_where_no_step_is_seen_a_gradient_of_zero_is_still_told():
+    flow = StepFlow((), {"weight_hh_l0": 0.0}, (), note="cut off")
+    assert kinds(flow) == [("no gradient", "weight_hh_l0")]
