@@ -28,7 +28,7 @@ def run(
     """Outputs and last h; and, to ``keep`` for the way back, all h, what the steps keep, and the norms."""
     sequence, keeps = Sequence(x, reverse, running), recurrence.update_gate == "keep"
     steps, hidden, gates = sequence.steps, h.shape[1], len(w.weight_hh)
-    chunks = sequence.chunks(gates)
+    chunks = sequence.spans(w.weight_hh)
     room = steps if keep else max((stop - start for start, stop in chunks), default=0)
     hs, kept = sequence.empty(steps + 1, hidden), sequence.empty(room, gates + hidden)
     hs[0], nonzero = h, bool(h.any())
@@ -78,7 +78,7 @@ def back(
     at_h, carry = product.result, sequence.zeros(hidden)
     (of_x, of_h), held_h = _normed(w, norms), held(sequence, zone)
     gradients, step = Gradients(sequence, w, hs, needs[0]), compiled(gru_back, sequence.dtype)
-    for start, stop in reversed(sequence.chunks(gates)):
+    for start, stop in reversed(sequence.spans(w.weight_hh)):
         then, states, ends = kept[start:stop], hs[start:stop], sequence.ends[start:stop]
         arriving = sequence.arriving(g[0], start, stop, writable=held_h is not None)
         at_gates, at_hh = sequence.empty(stop - start, gates), sequence.empty(stop - start, gates)

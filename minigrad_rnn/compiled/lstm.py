@@ -27,7 +27,7 @@ def run(
     """Outputs, last h and last c, with ``every`` all c; to ``keep`` all h, what the steps keep, and the norms."""
     sequence, (h, c) = Sequence(x, reverse, running), state
     steps, hidden, gates = sequence.steps, c.shape[1], len(w.weight_hh)
-    chunks = sequence.chunks(gates)
+    chunks = sequence.spans(w.weight_hh)
     whole = keep or every
     room = steps if whole else max((stop - start for start, stop in chunks), default=0)
     hs, kept = sequence.empty(steps + 1, hidden), sequence.empty(room + 1, gates + 2 * hidden)
@@ -83,7 +83,7 @@ def back(
     of_x, of_h, of_c = _normed(w, recurrence, norms)
     held_h, held_c = held(sequence, zones[0]), held(sequence, zones[1])
     gradients, step, shown = Gradients(sequence, w, hs, needs[0]), compiled(lstm_back, sequence.dtype), of_c is not None
-    for start, stop in reversed(sequence.chunks(gates)):
+    for start, stop in reversed(sequence.spans(w.weight_hh)):
         then, ends, at_gates = kept[start:stop], sequence.ends[start:stop], sequence.empty(stop - start, gates)
         arriving = sequence.arriving(g[0], start, stop, writable=held_h is not None)
         at_products = at_gates if of_h is None else sequence.empty(stop - start, gates)

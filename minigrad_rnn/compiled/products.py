@@ -21,7 +21,7 @@ LEAST = 32  # columns that a piece should have: two registers
 WIDE = 100  # columns that it should have at most, because wide ones take twice as long to copy
 FEW = 1 << 16  # elements of a weight that is multiplied in small pieces even for many steps at once
 MANY = 1 << 18  # elements of a gradient of a weight that is computed whole if it has more
-DEEP = 720  # rows that are summed over in a small piece of the gradient of a weight
+DEEP = 720  # rows that are summed over in a small piece of the gradient of a weight, at most
 
 
 @functools.cache
@@ -138,22 +138,17 @@ def gradient(gates: Array, others: Array) -> Array:
     """``gates.T @ others``: one product, or small ones where that is quicker."""
     (count, height), width = gates.shape, others.shape[1]
     out = empty(numpy, (height, width), gates.dtype)
-    down, across = (0, 0) if count < 2 or shared(count * height * width) else _square(height, width)
-    if not across:
+    down, across = square(height, width)
+    if not across or not 1 < count <= DEEP or shared(count * height * width):
         return numpy.matmul(gates.T, others, out=out)
-    parts, squares = -(-count // DEEP), out.reshape(height // down, down, width // across, across).swapaxes(1, 2)
-    for k, first in enumerate(range(0, count, deep := -(-count // parts))):
-        left = gates[first : first + deep].reshape(-1, height // down, 1, down).transpose(1, 2, 3, 0)
-        right = others[first : first + deep].reshape(-1, width // across, across).swapaxes(0, 1)
-        if k == 0:
-            numpy.matmul(left, right, out=squares)
-        else:
-            numpy.add(squares, numpy.matmul(left, right), out=squares)
+    left = gates.reshape(count, height // down, 1, down).transpose(1, 2, 3, 0)
+    right = others.reshape(count, width // across, across).swapaxes(0, 1)
+    numpy.matmul(left, right, out=out.reshape(height // down, down, width // across, across).swapaxes(1, 2))
     return out
 
 
 @functools.cache
-def _square(height: int, width: int) -> tuple[int, int]:
+def square(height: int, width: int) -> tuple[int, int]:
     """How high and how wide the pieces of a gradient should be; zeros if it should be left whole."""
     across = next((n for n in (32, 40) if width % n == 0), 0) if small_are_quick() else 0
     return (32, across) if across and height % 32 == 0 and height * width <= MANY else (0, 0)

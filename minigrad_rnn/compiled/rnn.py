@@ -28,7 +28,7 @@ def run(
     """Outputs and last h; and, to ``keep`` for the way back, all h and the norms."""
     sequence, relu = Sequence(x, reverse, running), recurrence.nonlinearity == "relu"
     steps, hidden = sequence.steps, h.shape[1]
-    chunks = sequence.chunks(hidden)
+    chunks = sequence.spans(w.weight_hh)
     room = steps if keep else max((stop - start for start, stop in chunks), default=0)
     hs = sequence.empty(steps + 1, hidden)
     hs[0], nonzero = h, bool(h.any())
@@ -72,7 +72,7 @@ def back(
     at_h, carry = product.result, sequence.zeros(hidden)
     of_both, held_h = _normed(w, norms), held(sequence, zone)
     gradients, step = Gradients(sequence, w, hs, needs[0]), compiled(rnn_back, sequence.dtype)
-    for start, stop in reversed(sequence.chunks(hidden)):
+    for start, stop in reversed(sequence.spans(w.weight_hh)):
         states, ends = hs[start : stop + 1], sequence.ends[start:stop]
         at_arguments = sequence.empty(stop - start, hidden)
         arriving = sequence.arriving(g[0], start, stop, writable=held_h is not None)

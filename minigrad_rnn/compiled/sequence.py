@@ -8,9 +8,9 @@ import numpy
 
 from ..cells import Weights
 from ..cells.unroll import Running
-from ..kernels.batch import LEAST, Batch
+from ..kernels.batch import LEAST, Batch, ranges
 from ..kernels.memory import empty
-from .products import Hoisted, gradient, rows_of
+from .products import DEEP, Hoisted, gradient, rows_of, square
 
 Array = Any
 
@@ -28,9 +28,15 @@ class Sequence(Batch):
         shape = (self.steps, self.size)
         self.ends = numpy.zeros(shape, bool) if self.over is None else self.over.reshape(shape)
 
-    def chunks(self, rows: int, least: int = LEAST) -> list[tuple[int, int]]:
-        """Ranges of steps, long enough that adding up gradients of weights after each costs little."""
-        return super().chunks(rows, max(least, rows))
+    def spans(self, weight: Array) -> list[tuple[int, int]]:
+        """Ranges of steps over which the gradient of the recurrent weight is summed at once.
+
+        In small pieces if it can be, which leaves what they read in the cache; or so long that adding up costs little.
+        """
+        rows, hidden = weight.shape
+        if square(rows, hidden)[1]:
+            return ranges(0, self.steps, DEEP // max(1, self.size))
+        return self.chunks(rows, max(LEAST, rows))
 
     def empty(self, steps: int, columns: int) -> Array:
         """Memory ``(steps, N, columns)``."""

@@ -1,8 +1,9 @@
 """What a step does besides its matrix products, as loops over rows and units that Numba compiles.
 
-NumPy computes a gate, a cell, a state by one function after another, each of which goes over memory. Compiled, a step
-is one loop: everything about a unit is computed while it is in registers, for 16 units at once where the processor has
-room for them.
+NumPy computes a gate, a cell, a state by one function after another, each of which goes over memory. Compiled, a row is
+done with while it is in the cache, 16 units at once where the processor has room for them. A row takes a few loops, not
+one, because before a loop compiled code has to make sure that none of the arrays written to overlaps another one: with
+all gates in one loop that takes as long as 50 units.
 
 Arrays are batch-major: a state is ``(N, hidden)``, the gates of a step stand side by side in ``(N, gates * hidden)``,
 in the order of the weights. A block of them is taken out as a slice before the loop over the units, because a sum of
@@ -87,23 +88,23 @@ def lstm(t: int, kept: NewSteps, product: State, bias: Row, over: Flags, hs: New
     for n in range(rows):
         at, p, h, after = kept[t, n], product[n], hs[t + 1, n], kept[t + 1, n, 4 * hidden : 5 * hidden]
         i, f, g, o = at[:hidden], at[hidden : 2 * hidden], at[2 * hidden : 3 * hidden], at[3 * hidden : 4 * hidden]
-        before, seen = at[4 * hidden : 5 * hidden], at[5 * hidden :]
-        p_i, p_f, p_g, p_o = p[:hidden], p[hidden : 2 * hidden], p[2 * hidden : 3 * hidden], p[3 * hidden :]
-        b_i, b_f = bias[:hidden], bias[hidden : 2 * hidden]
-        b_g, b_o = bias[2 * hidden : 3 * hidden], bias[3 * hidden :]
+        before, seen, both = at[4 * hidden : 5 * hidden], at[5 * hidden :], at[: 2 * hidden]
+        p_both, p_g, p_o = p[: 2 * hidden], p[2 * hidden : 3 * hidden], p[3 * hidden :]
+        b_both, b_g, b_o = bias[: 2 * hidden], bias[2 * hidden : 3 * hidden], bias[3 * hidden :]
         if over[t, n]:
             after[:] = before
             h[:] = hs[t, n]
             continue
+        for u in range(2 * hidden):
+            both[u] = sigmoid(both[u] + p_both[u] + b_both[u])
         for u in range(hidden):
-            i_u = sigmoid(i[u] + p_i[u] + b_i[u])
-            f_u = sigmoid(f[u] + p_f[u] + b_f[u])
-            g_u = tanh(g[u] + p_g[u] + b_g[u])
-            o_u = sigmoid(o[u] + p_o[u] + b_o[u])
-            cell = f_u * before[u] + i_u * g_u
+            g[u] = tanh(g[u] + p_g[u] + b_g[u])
+        for u in range(hidden):
+            o[u] = sigmoid(o[u] + p_o[u] + b_o[u])
+        for u in range(hidden):
+            cell = f[u] * before[u] + i[u] * g[u]
             seen_u = tanh(cell)
-            i[u], f[u], g[u], o[u] = i_u, f_u, g_u, o_u
-            after[u], seen[u], h[u] = cell, seen_u, o_u * seen_u
+            after[u], seen[u], h[u] = cell, seen_u, o[u] * seen_u
 
 
 def lstm_back(
@@ -122,7 +123,7 @@ def lstm_back(
     With ``shown``, what arrives at c by way of h is in ``at_c`` already.
     """
     rows, hidden = carry.shape
-    one = kept.dtype.type(1)
+    zero, one = kept.dtype.type(0), kept.dtype.type(1)
     for n in range(rows):
         to, straight, d_h, d_out, d_c, at = at_gates[t, n], carry[n], at_h[n], arriving[t, n], at_c[n], kept[t, n]
         i, f, g, o = at[:hidden], at[hidden : 2 * hidden], at[2 * hidden : 3 * hidden], at[3 * hidden : 4 * hidden]
@@ -134,13 +135,15 @@ def lstm_back(
             continue
         for u in range(hidden):
             d = d_h[u] + straight[u] + d_out[u]
-            d_cell = d_c[u] if shown else d_c[u] + d * o[u] * (one - seen[u] * seen[u])
-            to_i[u] = d_cell * g[u] * i[u] * (one - i[u])
-            to_f[u] = d_cell * before[u] * f[u] * (one - f[u])
-            to_g[u] = d_cell * i[u] * (one - g[u] * g[u])
+            d_c[u] += zero if shown else d * o[u] * (one - seen[u] * seen[u])
             to_o[u] = d * seen[u] * o[u] * (one - o[u])
-            d_c[u] = d_cell * f[u]
             straight[u] = 0
+        for u in range(hidden):
+            to_i[u] = d_c[u] * g[u] * i[u] * (one - i[u])
+            to_g[u] = d_c[u] * i[u] * (one - g[u] * g[u])
+        for u in range(hidden):
+            to_f[u] = d_c[u] * before[u] * f[u] * (one - f[u])
+            d_c[u] *= f[u]
 
 
 def gru(
@@ -155,18 +158,18 @@ def gru(
     for n in range(rows):
         before, after, at, p = hs[t, n], hs[t + 1, n], kept[t, n], product[n]
         r, z, new, q = at[:hidden], at[hidden : 2 * hidden], at[2 * hidden : 3 * hidden], at[3 * hidden :]
-        p_r, p_z, p_q = p[:hidden], p[hidden : 2 * hidden], p[2 * hidden :]
-        b_r, b_z, b_n = bias[:hidden], bias[hidden : 2 * hidden], bias[2 * hidden :]
+        both, p_both, b_both = at[: 2 * hidden], p[: 2 * hidden], bias[: 2 * hidden]
+        p_q, b_n = p[2 * hidden :], bias[2 * hidden :]
         if over[t, n]:
             after[:] = before
             continue
+        for u in range(2 * hidden):
+            both[u] = sigmoid(both[u] + p_both[u] + b_both[u])
         for u in range(hidden):
-            r_u = sigmoid(r[u] + p_r[u] + b_r[u])
-            z_u = sigmoid(z[u] + p_z[u] + b_z[u])
             q_u = p_q[u] + bias_q[u]
-            n_u = tanh(new[u] + b_n[u] + r_u * q_u)
-            r[u], z[u], new[u], q[u] = r_u, z_u, n_u, q_u
-            after[u] = n_u + z_u * (before[u] - n_u) if keeps else before[u] + z_u * (n_u - before[u])
+            n_u = tanh(new[u] + b_n[u] + r[u] * q_u)
+            new[u], q[u] = n_u, q_u
+            after[u] = n_u + z[u] * (before[u] - n_u) if keeps else before[u] + z[u] * (n_u - before[u])
 
 
 def gru_back(
@@ -199,13 +202,13 @@ def gru_back(
             d = d_h[u] + straight[u] + d_out[u]
             old, share = (z[u], one - z[u]) if keeps else (one - z[u], z[u])
             step = before[u] - new[u] if keeps else new[u] - before[u]
-            d_n = d * share * (one - new[u] * new[u])
-            d_q = d_n * r[u]
-            d_r = d_q * q[u] * (one - r[u])
-            d_z = d * step * z[u] * (one - z[u])
-            to_r[u], to_z[u], to_n[u] = d_r, d_z, d_n
-            p_r[u], p_z[u], p_q[u] = d_r, d_z, d_q
+            to_z[u] = d * step * z[u] * (one - z[u])
+            to_n[u] = d * share * (one - new[u] * new[u])
             straight[u] = d * old
+        for u in range(hidden):
+            p_q[u] = to_n[u] * r[u]
+            to_r[u] = p_q[u] * q[u] * (one - r[u])
+            p_r[u], p_z[u] = to_r[u], to_z[u]
 
 
 def rnn(t: int, product: State, bias: Row, over: Flags, relu: bool, hs: NewSteps) -> None:

@@ -63,11 +63,11 @@ class Batch:
     def chunks(self, rows: int, least: int = LEAST) -> list[tuple[int, int]]:
         """Ranges of steps whose ``rows`` gates fit into a chunk, of at least so many columns."""
         width = self._width(rows, CHUNK)
-        return _ranges(0, self.steps, max(width, least // max(1, self.size)))
+        return ranges(0, self.steps, max(width, least // max(1, self.size)))
 
     def blocks(self, rows: int, start: int, stop: int) -> list[tuple[int, int]]:
         """Ranges of steps, within a chunk, whose ``rows`` gates fit into a block."""
-        return _ranges(start, stop, self._width(rows, BLOCK))
+        return ranges(start, stop, self._width(rows, BLOCK))
 
     def _width(self, rows: int, most: int) -> int:
         """How many steps have ``most`` elements in ``rows``, or on a GPU ``DEVICE``."""
@@ -117,7 +117,7 @@ class Batch:
         return self.module.where(self.over[start:stop], self.module.full((), value, factors.dtype), factors)
 
 
-def _ranges(start: int, stop: int, width: int) -> list[tuple[int, int]]:
+def ranges(start: int, stop: int, width: int) -> list[tuple[int, int]]:
     width = max(1, width)
     return [(first, min(first + width, stop)) for first in range(start, stop, width)]
 

@@ -124,6 +124,11 @@ def products(kind: str, x: Any, hidden: int, forward: bool) -> Callable[[], obje
     return run
 
 
+def enough(shape: Shape, rounds: int) -> int:
+    """How many rounds a shape needs: what is soon done is measured more often, as Python first warms up."""
+    return rounds * (8 if shape[0] * shape[-1] <= 128 * 50 else 1)
+
+
 def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
 
@@ -144,8 +149,7 @@ def times(kinds: list[str], shapes: list[Shape], rounds: int, forward: bool) -> 
             contenders["products"] = products(kind, x, shape[-1], forward)
             if not compiled.lacking():
                 contenders["NumPy"] = alone(ours(kind, x, cotangent, weights, forward))
-            repeats = rounds * (8 if shape[0] * shape[-1] <= 128 * 50 else 1)
-            measured = measure.compare(contenders, repeats, warmup=2)
+            measured = measure.compare(contenders, enough(shape, rounds), warmup=2)
             cells = [f"{statistics.median(measured['minigrad']) * 1e3:10.2f}"]
             for name in ("PyTorch", "products"):
                 if name in measured:
@@ -177,7 +181,7 @@ def options_beside_plain(kinds: list[str], shapes: list[Shape], rounds: int, for
                 contenders[name] = ours(kind, x, cotangent, {}, forward, lengths, **option)
             if has_torch():
                 contenders["PyTorch"], _ = theirs(kind, x, cotangent, forward)
-            measured = measure.compare(contenders, rounds, warmup=2)
+            measured = measure.compare(contenders, enough(shape, rounds), warmup=2)
             pairs = [("plain", "PyTorch")] if has_torch() else []
             cells = ["" if pairs else f"{'':14}"]
             for a, b in [*pairs, *((name, "plain") for name in OPTIONS)]:
