@@ -27,6 +27,7 @@ from .context import (
 )
 from .creation import (
     arange as arange,
+    dropout_mask as dropout_mask,
     eye as eye,
     from_numpy as from_numpy,
     full as full,

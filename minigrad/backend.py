@@ -142,6 +142,13 @@ class Backend:
         """Standard normal numbers."""
         return self._sampled(self.generator.standard_normal, shape, dtype)
 
+    def dropout_mask(self, shape: tuple[int, ...], p: float, dtype: Any) -> Array:
+        """0 with probability ``p``, elsewhere what keeps the mean, 1 / (1 - p)."""
+        mask = self.random(shape, dtype)
+        self.module.greater_equal(mask, p, out=mask)
+        mask *= 1.0 / (1.0 - p) if p < 1.0 else 0.0
+        return mask
+
     def _sampled(self, draw: Any, shape: tuple[int, ...], dtype: Any) -> Array:
         dtype = numpy.dtype(dtype)
         wide = dtype if dtype in (numpy.float32, numpy.float64) else numpy.dtype(numpy.float32)
@@ -238,6 +245,13 @@ class CupyBackend(Backend):
         bound, _ = _sigmoid_constants.get(x.dtype, (709.0, 1.0))
         power = self.module.exp(self.module.minimum(x, float(bound)))
         return power / (power + 1)
+
+    def dropout_mask(self, shape: tuple[int, ...], p: float, dtype: Any) -> Array:
+        """0 with probability ``p``, elsewhere what keeps the mean, 1 / (1 - p)."""
+        mask = self.random(shape, dtype)
+        self.module.greater_equal(mask, p, out=mask)
+        mask *= 1.0 / (1.0 - p) if p < 1.0 else 0.0
+        return mask
 
     def _sampled(self, draw: Any, shape: tuple[int, ...], dtype: Any) -> Array:
         if 0 in shape:  # CuPy would start a kernel without threads
@@ -366,6 +380,18 @@ def on(target: str | device) -> Backend:
     return register(backend)
 
 
+_HERE = contextlib.nullcontext()
+
+
+def place(target: str | device) -> tuple[Backend, Any]:
+    """The backend of a device, and a context in which that is the current one."""
+    if target == "cpu":
+        return _HOST, _HERE
+    target = device(target)
+    backend = on(target)
+    return backend, backend.active(target.index)
+
+
 def move(array: Array, target: str | device) -> Array:
     """An array on a device: itself if it is there already, else a copy."""
     target = device(target)
@@ -407,7 +433,7 @@ class default_device(Mode):
         return fresh
 
     def __enter__(self) -> Any:
-        active = on(self._device).active(self._device.index)
+        _, active = place(self._device)
         active.__enter__()
         self._active.append(active)
         return super().__enter__()

@@ -10,7 +10,7 @@ import numpy
 from . import backend
 from .call import wrap
 from .context import current
-from .errors import DtypeError, ShapeError
+from .errors import DtypeError, MinigradError, ShapeError
 from .ops.shape import sizes_of
 from .tensor import Tensor
 
@@ -114,7 +114,7 @@ def rand(
 ) -> Tensor:
     """Uniform random numbers in [0, 1), of a shape given as numbers, as one tuple, or by the keyword ``size``."""
     dtype = dtype if dtype is not None else backend.get_default_dtype()
-    used, placed = _placed(device)
+    used, placed = backend.place(_device(device))
     with placed:
         return _finish(used.random(_size(sizes, size), dtype), requires_grad)
 
@@ -124,9 +124,40 @@ def randn(
 ) -> Tensor:
     """Standard normal random numbers, of a shape given as numbers, as one tuple, or by the keyword ``size``."""
     dtype = dtype if dtype is not None else backend.get_default_dtype()
-    used, placed = _placed(device)
+    used, placed = backend.place(_device(device))
     with placed:
         return _finish(used.standard_normal(_size(sizes, size), dtype), requires_grad)
+
+
+def dropout_mask(*sizes: Any, p: float = 0.5, size: Any = None, dtype: Any = None, device: Any = None) -> Tensor:
+    """What :func:`dropout` multiplies by: 0 with probability ``p``, elsewhere 1 / (1 - p).
+
+    To drop the same elements more than once: in every step of a sequence (Gal and Ghahramani 2016), say.
+
+    Args:
+        sizes: the shape, as numbers or as one tuple.
+        p: from 0 to 1.
+        size: the shape, by name.
+        dtype: a dtype of floating-point numbers.
+        device: where it should be.
+
+    Raises:
+        MinigradError: ``p`` is not a probability.
+        DtypeError: the dtype has no fractions.
+
+    >>> import minigrad as mg
+    >>> mask = mg.dropout_mask(3, 1, p=0.5)
+    >>> set(mask.flatten().tolist()) <= {0.0, 2.0}
+    True
+    """
+    if not 0.0 <= p <= 1.0:
+        raise MinigradError(f"dropout_mask: p is a probability, from 0 to 1, not {p}")
+    dtype = numpy.dtype(dtype if dtype is not None else backend.get_default_dtype())
+    if dtype.kind != "f":
+        raise DtypeError(f"dropout_mask: {dtype} has no fractions such as 1 / (1 - p)\n  hint: dtype=mg.float32")
+    used, placed = backend.place(_device(device))
+    with placed:
+        return _finish(used.dropout_mask(_size(sizes, size), p, dtype), False)
 
 
 def randint(low: Any = 0, high: Any = None, size: Any = None, device: Any = None) -> Tensor:
@@ -188,16 +219,9 @@ def _device_of(x: Any) -> str:
     return backend.of(array).device_of(array)
 
 
-def _placed(device: Any) -> tuple[backend.Backend, Any]:
-    """The backend of a device, and a context in which that is the current one."""
-    target = backend.device(_device(device))
-    used = backend.on(target)
-    return used, used.active(target.index)
-
-
 def _filled(shape: tuple[int, ...], value: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     dtype = backend.get_default_dtype() if dtype is None else dtype
-    used, placed = _placed(device)
+    used, placed = backend.place(_device(device))
     with placed:
         array = used.module.empty(shape, dtype=dtype)
         array.fill(value)  # as full does, with a third of its overhead
@@ -226,5 +250,6 @@ def _plain(data: Any) -> Any:
 
 def _finish(array: Any, requires_grad: bool) -> Tensor:
     result: Tensor = wrap(array)
-    result.requires_grad = requires_grad
+    if requires_grad:
+        result.requires_grad = True
     return result

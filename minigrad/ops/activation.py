@@ -190,6 +190,4 @@ def dropout(x: Any, p: float = 0.5, training: bool = True) -> Tensor:
         return x
     array = x._data if isinstance(x, Handle) else x
     dtype = floating(array[:0] if array.shape else array).dtype
-    chance = backend.of(array).random(array.shape, dtype)
-    scale = 1.0 / (1.0 - p) if p < 1.0 else 0.0
-    return _dropout(x, (chance >= p).astype(dtype) * scale)
+    return _dropout(x, backend.of(array).dropout_mask(array.shape, p, dtype))

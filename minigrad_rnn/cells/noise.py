@@ -115,6 +115,8 @@ class Noise:
             For each part booleans ``(T, N, size)``; in evaluation the probability, without dims; ``None`` for a part
             that has no zoneout; empty if none has.
         """
+        if not self.zoneout:
+            return ()
         held = [i for i, size in enumerate(sizes) if size is not None]
         chances = {i: _nth(self.zoneout, k) for k, i in enumerate(held)}
         if not any(chances.values()):
@@ -123,7 +125,7 @@ class Noise:
 
 
 def _mask(like: mg.Tensor, shape: tuple[int, ...], p: float) -> mg.Tensor | None:
-    return mg.dropout(mg.ones(*shape, dtype=like.dtype, device=like.device), p) if p else None
+    return mg.dropout_mask(*shape, p=p, dtype=like.dtype, device=like.device) if p else None
 
 
 def _zone(p: float, like: mg.Tensor, shape: tuple[int, ...], size: int | None, training: bool) -> mg.Tensor | None:
@@ -131,10 +133,7 @@ def _zone(p: float, like: mg.Tensor, shape: tuple[int, ...], size: int | None, t
         return None
     if not training:
         return mg.full((), p, dtype=like.dtype, device=like.device)
-    # Drawn feature-major, as the fused path wants it; what everything else sees is a transposed view.
-    steps, *batch = shape
-    zone = mg.rand(steps, size, *batch, device=like.device) < p
-    return zone.transpose(1, 2) if batch else zone
+    return mg.rand(*shape, size, device=like.device) < p
 
 
 def mixed(zones: Zones, t: int, after: State, before: State) -> State:

@@ -34,7 +34,7 @@ def run(
     hs[0], nonzero = h, bool(h.any())
     project = Hoisted(w.weight_ih.T, sequence.size)
     product = Product(w.weight_hh.T, sequence.size, before=w.mask_hidden)
-    norms = [sequence.empty(room, n) for n in (gates, 2, gates, 2)] if recurrence.layer_norm else []
+    norms = [sequence.empty(room, n) for n in [gates + 2] * 2] if recurrence.layer_norm else []
     of_x, of_h = _normed(w, norms)
     held_h = held(sequence, zone)
     step, b = compiled(gru, sequence.dtype), bias(w, gates, sequence.dtype)
@@ -50,10 +50,10 @@ def run(
         for t in range(stop - start):
             p = product(states[t]) if start + t or nonzero else product.none()
             if of_h is not None:
-                of_h(t, first, p)
+                of_h.normalise(first + t, p)
             step(t, now, p, b, inside, ends, keeps, states)
             if held_h is not None:
-                held_h(t, start, states)
+                held_h.hold(t, start, states)
     last = hs[steps].copy()  # a view would keep all steps
     return (sequence.output(hs[1:], keep), last, *((hs, kept, *norms) if keep else ()))
 
@@ -108,5 +108,5 @@ def _normed(w: Weights, norms: list[Array]) -> tuple[Normed | None, Normed | Non
     if not norms:
         return None, None
     first = len(w.gain_ih) // 3 * 2
-    normal_ih, scale_ih, normal_hh, scale_hh = norms
-    return Normed(w.gain_ih, normal_ih, scale_ih, first), Normed(w.gain_hh, normal_hh, scale_hh, first)
+    of_ih, of_hh = norms
+    return Normed(w.gain_ih, of_ih, first), Normed(w.gain_hh, of_hh, first)

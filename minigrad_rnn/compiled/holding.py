@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy
 
 from .sequence import Array, Sequence
@@ -17,25 +19,15 @@ class Held:
 
     Attributes:
         straight: on the way back, what goes from the step before, past everything, to the next.
+        hold, part, part_all: the functions below, with what is always the same filled in.
     """
 
     def __init__(self, sequence: Sequence, zone: Array, first: int = 0) -> None:
-        self.zone, self.first = numpy.ascontiguousarray(sequence.ordered(zone)), first
-        self.straight = numpy.zeros(zone.shape[1:], sequence.dtype)
-        self._hold, self._part = compiled(hold, sequence.dtype), compiled(part, sequence.dtype)
-        self._part_all = compiled(part_all, sequence.dtype)
-
-    def __call__(self, t: int, start: int, states: Array) -> None:
-        """After step ``t`` of those from ``start`` on, put back what is held."""
-        self._hold(t, start, self.zone, self.first, states)
-
-    def part(self, t: int, start: int, at: Array) -> None:
-        """Before a step back, add to ``at`` what came straight, and take out what goes on so."""
-        self._part(t, start, self.zone, at, self.straight)
-
-    def part_all(self, t: int, start: int, over: Array, arriving: Array, at_h: Array, carry: Array) -> None:
-        """Likewise of all that arrives at h, which is added up in ``at_h``."""
-        self._part_all(t, start, self.zone, over, arriving, at_h, carry, self.straight)
+        zone, dtype = numpy.ascontiguousarray(sequence.ordered(zone)), sequence.dtype
+        self.straight = numpy.zeros(zone.shape[1:], dtype)
+        self.hold = functools.partial(compiled(hold, dtype), zone, first)
+        self.part = functools.partial(compiled(part, dtype), zone, self.straight)
+        self.part_all = functools.partial(compiled(part_all, dtype), zone, self.straight)
 
     def join(self, at: Array) -> None:
         """After the last step back, add what came straight."""
@@ -47,17 +39,18 @@ def held(sequence: Sequence, zone: Array, first: int = 0) -> Held | None:
     return None if zone is None else Held(sequence, zone, first)
 
 
-def hold(t: int, offset: int, zone: Units, first: int, states: NewSteps) -> None:
-    """After a step, put back what is held. The state begins at column ``first``, and ``zone`` is ``offset`` longer."""
+def hold(zone: Units, first: int, t: int, offset: int, states: NewSteps) -> None:
+    """After step ``t`` of those from ``offset`` on, put back what is held. The state begins at column ``first``."""
     _, rows, hidden = zone.shape
     for row in range(rows):
         held = zone[offset + t, row]
         before, after = states[t, row, first : first + hidden], states[t + 1, row, first : first + hidden]
         for u in range(hidden):
-            after[u] = before[u] if held[u] else after[u]
+            old, new = before[u], after[u]  # both are read, or the loop would not be vectorised
+            after[u] = old if held[u] else new
 
 
-def part(t: int, offset: int, zone: Units, at: NewState, straight: NewState) -> None:
+def part(zone: Units, straight: NewState, t: int, offset: int, at: NewState) -> None:
     """Before a step back, add what came straight to ``at``, and take out what arrives at the held units."""
     _, rows, hidden = zone.shape
     zero = at.dtype.type(0)
@@ -70,14 +63,14 @@ def part(t: int, offset: int, zone: Units, at: NewState, straight: NewState) -> 
 
 
 def part_all(
+    zone: Units,
+    straight: NewState,
     t: int,
     offset: int,
-    zone: Units,
     over: Flags,
     arriving: NewSteps,
     at_h: NewState,
     carry: NewState,
-    straight: NewState,
 ) -> None:
     """Likewise of the sum of all that arrives at h, which is left in ``at_h`` alone."""
     _, rows, hidden = zone.shape

@@ -35,7 +35,7 @@ def run(
     hs[0], cells[0], nonzero = h, c, bool(h.any())
     project = Hoisted(w.weight_ih.T, sequence.size)
     product = Product(w.weight_hh.T, sequence.size, before=w.mask_hidden)
-    norms = [sequence.empty(room, n) for n in (gates, 2, gates, 2, hidden, 1)] if recurrence.layer_norm else []
+    norms = [sequence.empty(room, n) for n in (gates + 2, gates + 2, hidden + 1)] if recurrence.layer_norm else []
     of_x, of_h, of_c = _normed(w, recurrence, norms)
     held_h, held_c = held(sequence, zones[0]), held(sequence, zones[1], gates)
     step, b = compiled(lstm, sequence.dtype), bias(w, gates, sequence.dtype)
@@ -48,14 +48,14 @@ def run(
         for t in range(stop - start):
             p = product(states[t]) if start + t or nonzero else product.none()
             if of_h is not None:
-                of_h(t, first, p)
+                of_h.normalise(first + t, p)
             step(t, now, p, b, ends, states)
             if of_c is not None:
-                of_c(t, first, now, ends, states)
+                of_c.normalise(t, first, now, ends, states)
             if held_h is not None:
-                held_h(t, start, states)
+                held_h.hold(t, start, states)
             if held_c is not None:
-                held_c(t, start, now)
+                held_c.hold(t, start, now)
         if not whole:
             cells[0] = cells[stop - start]
     last = hs[steps].copy(), cells[room if whole else 0].copy()  # views would keep all steps
@@ -125,6 +125,6 @@ def _normed(
     """The normalisations of what the inputs contribute, of what the state does, and of the cell, if there are any."""
     if not norms:
         return None, None, None
-    normal_ih, scale_ih, normal_hh, scale_hh, normal, scale = norms
-    of_cell = NormedCell(w.gain_cell, w.bias_cell, normal, scale, recurrence.layer_norm == "torch")
-    return Normed(w.gain_ih, normal_ih, scale_ih), Normed(w.gain_hh, normal_hh, scale_hh), of_cell
+    of_ih, of_hh, of_cell = norms
+    carried = recurrence.layer_norm == "torch"
+    return Normed(w.gain_ih, of_ih), Normed(w.gain_hh, of_hh), NormedCell(w.gain_cell, w.bias_cell, of_cell, carried)

@@ -2,11 +2,13 @@ r"""Layer normalisation of the rows of a matrix in place, compiled; see :mod:`.s
 
 :math:`y = g \odot n` with :math:`n = s (a - \bar a)` and :math:`s = 1/\sqrt{\overline{(a - \bar a)^2} + \epsilon}`.
 Where rows have two parts that are normalised apart from each other, ``first`` columns are one and the others the
-other. Back: with :math:`\delta` what arrives at n, :math:`s (\delta - \bar\delta - n \, \overline{\delta n})`.
+other. Back: with :math:`\delta` what arrives at n, :math:`s (\delta - \bar\delta - n \, \overline{\delta n})`; so n is
+saved of every row, and behind it s of each part.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -24,37 +26,29 @@ class Normed:
 
     Args:
         gain: ``(columns,)``.
-        normal: what the way back needs, ``(steps, N, columns)``; filled in on the way forward.
-        scale: likewise, ``(steps, N, 2)``.
+        saved: what the way back needs, ``(steps, N, columns + 2)``; filled in on the way forward.
         first: columns that are normalised together, the others being so apart from them; 0: all are.
 
     Attributes:
         at_gain: the gradient of the gain, summed up on the way back.
+        normalise, back: the functions below, with what is always the same filled in.
     """
 
-    def __init__(self, gain: Array, normal: Array, scale: Array, first: int = 0) -> None:
-        self.gain, self.normal, self.scale = numpy.ascontiguousarray(gain), normal, scale
-        self.first, self.at_gain = first or len(gain), numpy.zeros_like(self.gain)
-        self._forward, self._back = compiled(normalise, gain.dtype), compiled(normalise_back, gain.dtype)
-
-    def __call__(self, t: int, start: int, a: Array) -> None:
-        """Normalise at step ``t`` of those from ``start`` on, ``(N, at least columns)``, in place."""
-        self._forward(start + t, a, self.first, self.gain, self.normal, self.scale)
+    def __init__(self, gain: Array, saved: Array, first: int = 0) -> None:
+        gain, first = numpy.ascontiguousarray(gain), first or len(gain)
+        self.at_gain, self._saved = numpy.zeros_like(gain), saved
+        self._forward = functools.partial(compiled(normalise, gain.dtype), first, gain)
+        self._back = functools.partial(compiled(normalise_back, gain.dtype), first, gain, self.at_gain)
+        self.normalise, self.back = functools.partial(self._forward, saved), functools.partial(self._back, saved)
 
     def many(self, start: int, a: Array) -> None:
-        """Likewise at all steps from ``start`` on, ``(steps, N, at least columns)``."""
-        here = slice(start, start + len(a))
-        self._forward(0, rows_of(a), self.first, self.gain, _as_one(self.normal[here]), _as_one(self.scale[here]))
-
-    def back(self, t: int, start: int, at_y: Array, out: Array) -> None:
-        """From what arrives behind to what arrives before, at one step of ``(steps, N, columns)``."""
-        self._back(t, start, at_y, self.first, self.gain, self.normal, self.scale, out, self.at_gain)
+        """Normalise at all steps from ``start`` on, ``(steps, N, at least columns)``, in place."""
+        self._forward(_as_one(self._saved[start : start + len(a)]), 0, rows_of(a))
 
     def many_back(self, start: int, at_y: Array) -> Array:
-        """Likewise at all of them."""
-        here, out = slice(start, start + len(at_y)), numpy.empty_like(at_y)
-        saved = _as_one(self.normal[here]), _as_one(self.scale[here])
-        self._back(0, 0, _as_one(at_y), self.first, self.gain, *saved, _as_one(out), self.at_gain)
+        """From what arrives behind to what arrives before, at all of them."""
+        out = numpy.empty_like(at_y)
+        self._back(_as_one(self._saved[start : start + len(at_y)]), 0, 0, _as_one(at_y), _as_one(out))
         return out
 
 
@@ -66,24 +60,13 @@ def _as_one(steps: Array) -> Array:
 class NormedCell:
     """The normalisation of the cell; see :class:`Normed`. ``carried``: what comes out is the cell that goes on."""
 
-    def __init__(self, gain: Array, bias: Array, normal: Array, scale: Array, carried: bool) -> None:
-        self.gain, self.bias = numpy.ascontiguousarray(gain), numpy.ascontiguousarray(bias)
-        self.normal, self.scale, self.carried = normal, scale, carried
-        self.at_gain, self.at_bias = numpy.zeros_like(self.gain), numpy.zeros_like(self.gain)
-        self._forward, self._back = compiled(cell, gain.dtype), compiled(cell_back, gain.dtype)
-
-    def __call__(self, t: int, start: int, kept: Array, over: Array, hs: Array) -> None:
-        """After step ``t`` of those from ``start`` on."""
-        saved = self.gain, self.bias, self.normal, self.scale
-        self._forward(t, start, kept, over, self.carried, *saved, hs)
-
-    def back(
-        self, t: int, start: int, kept: Array, arriving: Array, over: Array, at_h: Array, carry: Array, at_c: Array
-    ) -> None:
-        """Before step ``t`` back."""
-        saved = self.gain, self.normal, self.scale
-        sums = self.at_gain, self.at_bias
-        self._back(t, start, kept, arriving, over, self.carried, *saved, at_h, carry, at_c, *sums)
+    def __init__(self, gain: Array, bias: Array, saved: Array, carried: bool) -> None:
+        gain, bias = numpy.ascontiguousarray(gain), numpy.ascontiguousarray(bias)
+        self.at_gain, self.at_bias = numpy.zeros_like(gain), numpy.zeros_like(gain)
+        self.normalise = functools.partial(compiled(cell, gain.dtype), carried, gain, bias, saved)
+        self.back = functools.partial(
+            compiled(cell_back, gain.dtype), carried, gain, self.at_gain, self.at_bias, saved
+        )
 
 
 @register_jitable(**OPTIONS)
@@ -98,30 +81,22 @@ def _statistics(values: Row) -> tuple[Any, Any]:
     return mean, values.dtype.type(1 / math.sqrt(squares / values.size + EPS))
 
 
-def normalise(t: int, a: NewState, first: int, gain: Row, normal: NewSteps, scale: NewSteps) -> None:
-    """Make y of as many columns of ``a`` as n has; fills in n, and s of each part, of step ``t``."""
-    _, rows, columns = normal.shape
-    for row in range(rows):
+def normalise(first: int, gain: Row, saved: NewSteps, t: int, a: NewState) -> None:
+    """Make y of as many columns of ``a`` as there are gains; fills in what is saved of step ``t``."""
+    columns = gain.size
+    for row in range(saved.shape[1]):
         for part in range(1 if first == columns else 2):
             start, stop = (0, first) if part == 0 else (first, columns)
-            values, n, g = a[row, start:stop], normal[t, row, start:stop], gain[start:stop]
+            values, n, g = a[row, start:stop], saved[t, row, start:stop], gain[start:stop]
             mean, s = _statistics(values)
-            scale[t, row, part] = s
+            saved[t, row, columns + part] = s
             for u in range(values.size):
                 n[u] = s * (values[u] - mean)
                 values[u] = g[u] * n[u]
 
 
 def normalise_back(
-    t: int,
-    offset: int,
-    at_y: Steps,
-    first: int,
-    gain: Row,
-    normal: Steps,
-    scale: Steps,
-    at_a: NewSteps,
-    at_gain: NewRow,
+    first: int, gain: Row, at_gain: NewRow, saved: Steps, t: int, offset: int, at_y: Steps, at_a: NewSteps
 ) -> None:
     """Fills in what arrives at ``a``, and adds to what arrives at the gain. Saved steps are ``offset`` further on."""
     _, rows, columns = at_y.shape
@@ -130,7 +105,8 @@ def normalise_back(
         for part in range(1 if first == columns else 2):
             start, stop = (0, first) if part == 0 else (first, columns)
             y, a, g = at_y[t, row, start:stop], at_a[t, row, start:stop], gain[start:stop]
-            n, s, of_gain = normal[offset + t, row, start:stop], scale[offset + t, row, part], at_gain[start:stop]
+            n, of_gain = saved[offset + t, row, start:stop], at_gain[start:stop]
+            s = saved[offset + t, row, columns + part]
             total, along = zero, zero
             for u in range(y.size):
                 of_gain[u] += y[u] * n[u]
@@ -142,26 +118,25 @@ def normalise_back(
 
 
 def cell(
+    carried: bool,
+    gain: Row,
+    bias: Row,
+    saved: NewSteps,
     t: int,
     offset: int,
     kept: NewSteps,
     over: Flags,
-    carried: bool,
-    gain: Row,
-    bias: Row,
-    normal: NewSteps,
-    scale: NewSteps,
     hs: NewSteps,
 ) -> None:
     """After a step of the LSTM: normalise the new cell, and make h anew. ``carried``: the result is the cell itself."""
     _, rows, hidden = hs.shape
     for row in range(rows):
-        at, n, h = kept[t, row], normal[offset + t, row], hs[t + 1, row]
+        at, n, h = kept[t, row], saved[offset + t, row], hs[t + 1, row]
         c, o, seen = kept[t + 1, row, 4 * hidden : 5 * hidden], at[3 * hidden : 4 * hidden], at[5 * hidden :]
         if over[t, row]:
             continue
         mean, s = _statistics(c)
-        scale[offset + t, row, 0] = s
+        n[hidden] = s
         for u in range(hidden):
             n[u] = s * (c[u] - mean)
             y = gain[u] * n[u] + bias[u]
@@ -172,26 +147,25 @@ def cell(
 
 
 def cell_back(
+    carried: bool,
+    gain: Row,
+    at_gain: NewRow,
+    at_bias: NewRow,
+    saved: Steps,
     t: int,
     offset: int,
     kept: Steps,
     arriving: Steps,
     over: Flags,
-    carried: bool,
-    gain: Row,
-    normal: Steps,
-    scale: Steps,
     at_h: State,
     carry: State,
     at_c: NewState,
-    at_gain: NewRow,
-    at_bias: NewRow,
 ) -> None:
     """Before a step back of the LSTM: make of what arrives at the cell in its forms what arrives at f c + i g."""
     rows, hidden = carry.shape
     zero, one = kept.dtype.type(0), kept.dtype.type(1)
     for row in range(rows):
-        at, n, d_c = kept[t, row], normal[offset + t, row], at_c[row]
+        at, n, d_c = kept[t, row], saved[offset + t, row], at_c[row]
         d_h, straight, d_out = at_h[row], carry[row], arriving[t, row]
         o, seen = at[3 * hidden : 4 * hidden], at[5 * hidden :]
         if over[t, row]:
@@ -204,7 +178,7 @@ def cell_back(
             total += y * gain[u]
             along += y * gain[u] * n[u]
         mean, share = total / kept.dtype.type(hidden), along / kept.dtype.type(hidden)
-        s = scale[offset + t, row, 0]
+        s = n[hidden]
         for u in range(hidden):
             y = (d_h[u] + straight[u] + d_out[u]) * o[u] * (one - seen[u] * seen[u]) + (d_c[u] if carried else zero)
             d_c[u] = s * (y * gain[u] - mean - n[u] * share) + (zero if carried else d_c[u])

@@ -34,7 +34,7 @@ def run(
     hs[0], nonzero = h, bool(h.any())
     project = Hoisted(w.weight_ih.T, sequence.size)
     product = Product(w.weight_hh.T, sequence.size, before=w.mask_hidden)
-    norms = [sequence.empty(room, n) for n in (hidden, 2)] if recurrence.layer_norm else []
+    norms = [sequence.empty(room, hidden + 2)] if recurrence.layer_norm else []
     of_both, held_h = _normed(w, norms), held(sequence, zone)
     step, b = compiled(rnn, sequence.dtype), bias(w, hidden, sequence.dtype)
     nothing = None if of_both is None else sequence.zeros(hidden)
@@ -45,11 +45,11 @@ def run(
             p = product(states[t]) if start + t or nonzero else product.none()
             if of_both is not None:
                 numpy.add(states[t + 1], p, out=states[t + 1])
-                of_both(t, first, states[t + 1])
+                of_both.normalise(first + t, states[t + 1])
                 p = nothing
             step(t, p, b, ends, relu, states)
             if held_h is not None:
-                held_h(t, start, states)
+                held_h.hold(t, start, states)
     last = hs[steps].copy()  # a view would keep all steps
     return (sequence.output(hs[1:], keep), last, *((hs, *norms) if keep else ()))
 

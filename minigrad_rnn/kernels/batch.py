@@ -118,6 +118,7 @@ class Batch:
 
 
 def ranges(start: int, stop: int, width: int) -> list[tuple[int, int]]:
+    """What is from ``start`` to ``stop``, in ranges of a width, the last of which may be shorter."""
     width = max(1, width)
     return [(first, min(first + width, stop)) for first in range(start, stop, width)]
 

@@ -24,7 +24,7 @@ class Holding:
     def __init__(self, batch: Batch, zone: Array) -> None:
         self.batch, self.chance, self.units = batch, None, None
         if zone is not None and zone.ndim:
-            units = batch.ordered(zone).transpose(0, 2, 1)
+            units = batch.module.ascontiguousarray(batch.ordered(zone).transpose(0, 2, 1))
             self.units = units if batch.over is None else units | batch.over
         elif zone is not None:
             self.chance = zone

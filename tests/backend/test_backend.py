@@ -168,6 +168,7 @@ CREATED = {
     "rand": lambda **to: mg.rand(2, 3, **to),
     "randn": lambda **to: mg.randn(4, **to),
     "randn without elements": lambda **to: mg.randn(4, 0, **to),
+    "rand dropped": lambda **to: mg.dropout_mask(4, 5, p=0.3, **to),
     "float16": lambda **to: mg.randn(4, dtype=mg.float16, **to),
     "randint": lambda **to: mg.randint(3, 9, (50,), **to),
     "randperm": lambda **to: mg.randperm(9, **to),

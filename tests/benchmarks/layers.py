@@ -169,8 +169,7 @@ def times(kinds: list[str], shapes: list[Shape], rounds: int, forward: bool) -> 
 def options_beside_plain(kinds: list[str], shapes: list[Shape], rounds: int, forward: bool) -> None:
     """One line for each layer and shape: the plain layer in ms, and how many times as long each option takes."""
     print(f"\n{'forward alone' if forward else 'forward and backward'}: times that of the plain layer")
-    columns = ["plain/PyTorch", *OPTIONS]
-    print(f"{'layer':<6}{'T, N, input, hidden':<22}{'plain ms':>10}" + "".join(f"{name:>14}" for name in columns))
+    print(f"{'layer':<6}{'T, N, input, hidden':<22}{'plain ms':>10}" + "".join(f"{name:>14}" for name in OPTIONS))
     for kind in kinds:
         for shape in shapes:
             x, cotangent = data(shape)
@@ -179,13 +178,10 @@ def options_beside_plain(kinds: list[str], shapes: list[Shape], rounds: int, for
             for name, option in OPTIONS.items():
                 lengths = drawn if name == "lengths" else None
                 contenders[name] = ours(kind, x, cotangent, {}, forward, lengths, **option)
-            if has_torch():
-                contenders["PyTorch"], _ = theirs(kind, x, cotangent, forward)
             measured = measure.compare(contenders, enough(shape, rounds), warmup=2)
-            pairs = [("plain", "PyTorch")] if has_torch() else []
-            cells = ["" if pairs else f"{'':14}"]
-            for a, b in [*pairs, *((name, "plain") for name in OPTIONS)]:
-                ratios = [first / second for first, second in zip(measured[a], measured[b], strict=True)]
+            cells = []
+            for name in OPTIONS:
+                ratios = [a / b for a, b in zip(measured[name], measured["plain"], strict=True)]
                 cells.append(f"{statistics.median(ratios):14.2f}")
             plain = statistics.median(measured["plain"]) * 1e3
             print(f"{kind:<6}{', '.join(map(str, shape)):<22}{plain:10.2f}" + "".join(cells), flush=True)

@@ -401,6 +401,23 @@ def test_dropout_at_its_ends():
             mg.dropout(x, p=p)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_dropout_multiplies_by_a_dropout_mask(dtype):
+    x = mg.ones(20, 3, dtype=dtype)
+    mg.manual_seed(0)
+    dropped = mg.dropout(x, p=0.3)
+    mg.manual_seed(0)
+    mask = mg.dropout_mask(20, 3, p=0.3, dtype=dtype)
+    assert mask.dtype == dropped.dtype == dtype
+    assert mask.tolist() == dropped.tolist()
+    assert mg.dropout_mask(size=(2,), p=1).tolist() == [0.0] * 2
+    assert mg.dropout_mask((0, 3), p=0).shape == (0, 3)
+    with pytest.raises(mg.MinigradError, match="dropout_mask: p is a probability"):
+        mg.dropout_mask(3, p=1.5)
+    with pytest.raises(mg.DtypeError, match="int64 has no fractions"):
+        mg.dropout_mask(3, dtype=mg.int64)
+
+
 def test_gelu_knows_two_forms():
     with pytest.raises(mg.MinigradError, match="approximate"):
         mg.gelu(mg.ones(1), approximate="sigmoid")

@@ -13,7 +13,7 @@ from minigrad_rnn.kernels import products
 @pytest.fixture(scope="module")
 def small_are_quick() -> Iterator[None]:
     """In this module products are cut as on processors with AVX-512, whatever the tests run on."""
-    remembering = (products.cut, compiled_products._pieces, compiled_products._square)
+    remembering = (products.cut, compiled_products._pieces, compiled_products.square)
     with pytest.MonkeyPatch.context() as patch:
         for module in (products, compiled_products):
             patch.setattr(module, "small_are_quick", lambda: True)
