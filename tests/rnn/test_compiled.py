@@ -19,6 +19,8 @@ pytest.importorskip("numba")
 
 import minigrad as mg
 from minigrad_rnn import GRU, LSTM, RNN, compiled, uncompiled
+from minigrad_rnn.compiled.sequence import Sequence
+from minigrad_rnn.kernels.batch import ranges
 
 KINDS = [RNN, LSTM, GRU]
 NORMS = {RNN: [None, "ba"], GRU: [None, "ba"], LSTM: [None, "ba", "torch"]}
@@ -166,6 +168,7 @@ def compare(configuration):
         if configuration.chunked:
             patch.setattr("minigrad_rnn.kernels.batch.CHUNK", 1)
             patch.setattr("minigrad_rnn.kernels.batch.LEAST", 3)
+            patch.setattr("minigrad_rnn.compiled.sequence.Sequence.spans", lambda self, _: ranges(0, self.steps, 2))
         for path in PATHS:
             with path():
                 plans.append(reasons(layer))
@@ -208,6 +211,14 @@ def test_the_same_where_products_are_cut_into_pieces(kind, equation, options):
             outputs = flat(layer(x, lengths=[4, 0, 2, 3] * 6))
             results.append([*outputs, *mg.grad([y.square().sum() for y in outputs], sources)])
     close(results)
+
+
+@pytest.mark.usefixtures("small_are_quick")
+@pytest.mark.parametrize(("rows", "batch", "last"), [(64, 50, (98, 100)), (64, 1000, (99, 100)), (65, 50, (80, 100))])
+def test_the_gradient_of_a_small_weight_is_summed_over_few_steps(rows, batch, last):
+    spans = Sequence(np.zeros((100, batch, 3)), False, None).spans(np.zeros((rows, 32)))
+    assert [t for start, stop in spans for t in range(start, stop)] == list(range(100))
+    assert spans[-1] == last
 
 
 # ---- uses of the graph -------------------------------------------------------------------------------------------
