@@ -59,31 +59,30 @@ class Product:
         self.before, self.after = before, after
         self.result = numpy.empty((size, columns), weight.dtype)
         self._masked = None if before is None else numpy.empty_like(before)
-        self._shape: tuple[int, ...] | None = None
-        self._terms = None
+        self._pieces = self._terms = None
         blocks, width = _pieces(columns, inner, size)
         if not width:
             self._weight = numpy.ascontiguousarray(weight)
             return
         pieces, inner = columns // width, inner // blocks
         self._weight = _readable(weight.reshape(blocks, inner, pieces, width).swapaxes(1, 2))
-        self._shape = (size, blocks, inner)
-        whole = self.result.reshape(1, size, pieces, width).swapaxes(1, 2)
+        terms = self.result[None]
         if blocks > 1:
-            self._terms = numpy.empty((blocks, size, columns), weight.dtype)
-            whole = self._terms.reshape(blocks, size, pieces, width).swapaxes(1, 2)
-        self._pieces = whole
+            self._terms = terms = numpy.empty((blocks, size, columns), weight.dtype)
+        self._blocks = (size, blocks, inner)
+        self._pieces = terms.reshape(blocks, size, pieces, width).swapaxes(1, 2)
 
     def __call__(self, h: Array) -> Array:
         """``(N, columns)``; the next call overwrites it."""
         if self.before is not None:
             h = numpy.multiply(h, self.before, out=self._masked)
-        if self._shape is None:
+        if self._pieces is None:
             h.dot(self._weight, self.result)
+        elif self._terms is None:
+            numpy.matmul(h, self._weight, out=self._pieces)
         else:
-            numpy.matmul(h.reshape(self._shape).swapaxes(0, 1)[:, None], self._weight, out=self._pieces)
-            if self._terms is not None:
-                numpy.add.reduce(self._terms, axis=0, out=self.result)
+            numpy.matmul(h.reshape(self._blocks).swapaxes(0, 1)[:, None], self._weight, out=self._pieces)
+            numpy.add.reduce(self._terms, axis=0, out=self.result)
         if self.after is not None:
             numpy.multiply(self.result, self.after, out=self.result)
         return self.result

@@ -127,22 +127,24 @@ def lstm_back(
     for n in range(rows):
         to, straight, d_h, d_out, d_c, at = at_gates[t, n], carry[n], at_h[n], arriving[t, n], at_c[n], kept[t, n]
         i, f, g, o = at[:hidden], at[hidden : 2 * hidden], at[2 * hidden : 3 * hidden], at[3 * hidden : 4 * hidden]
-        before, seen = at[4 * hidden : 5 * hidden], at[5 * hidden :]
+        gates, before, seen = at[: 4 * hidden], at[4 * hidden : 5 * hidden], at[5 * hidden :]
         to_i, to_f, to_g, to_o = to[:hidden], to[hidden : 2 * hidden], to[2 * hidden : 3 * hidden], to[3 * hidden :]
         if over[t, n]:
             straight[:] += d_h
             to[:] = 0
             continue
+        for u in range(4 * hidden):  # in the order of memory, which is fetched ahead then
+            to[u] = gates[u] * (one - gates[u])
         for u in range(hidden):
             d = d_h[u] + straight[u] + d_out[u]
             d_c[u] += zero if shown else d * o[u] * (one - seen[u] * seen[u])
-            to_o[u] = d * seen[u] * o[u] * (one - o[u])
+            to_o[u] *= d * seen[u]
             straight[u] = 0
         for u in range(hidden):
-            to_i[u] = d_c[u] * g[u] * i[u] * (one - i[u])
+            to_i[u] *= d_c[u] * g[u]
             to_g[u] = d_c[u] * i[u] * (one - g[u] * g[u])
         for u in range(hidden):
-            to_f[u] = d_c[u] * before[u] * f[u] * (one - f[u])
+            to_f[u] *= d_c[u] * before[u]
             d_c[u] *= f[u]
 
 
@@ -193,21 +195,24 @@ def gru_back(
         r, z, new, q = at[:hidden], at[hidden : 2 * hidden], at[2 * hidden : 3 * hidden], at[3 * hidden :]
         to_r, to_z, to_n = to[:hidden], to[hidden : 2 * hidden], to[2 * hidden :]
         p_r, p_z, p_q = to_p[:hidden], to_p[hidden : 2 * hidden], to_p[2 * hidden :]
+        both, to_both = at[: 2 * hidden], to[: 2 * hidden]
         if over[t, n]:
             straight[:] += d_h
             to[:] = 0
             to_p[:] = 0
             continue
+        for u in range(2 * hidden):  # in the order of memory, as above
+            to_both[u] = both[u] * (one - both[u])
         for u in range(hidden):
             d = d_h[u] + straight[u] + d_out[u]
             old, share = (z[u], one - z[u]) if keeps else (one - z[u], z[u])
             step = before[u] - new[u] if keeps else new[u] - before[u]
-            to_z[u] = d * step * z[u] * (one - z[u])
+            to_z[u] *= d * step
             to_n[u] = d * share * (one - new[u] * new[u])
             straight[u] = d * old
         for u in range(hidden):
             p_q[u] = to_n[u] * r[u]
-            to_r[u] = p_q[u] * q[u] * (one - r[u])
+            to_r[u] *= to_n[u] * q[u]
             p_r[u], p_z[u] = to_r[u], to_z[u]
 
 

@@ -105,7 +105,7 @@ def test_shapes_above_are_treated_in_every_way():
     ways = set()
     for size, inner, columns in SHAPES:
         made = vars(Product(np.zeros((inner, columns), "f4"), size))
-        ways.add((made["_shape"] is not None, made["_terms"] is not None))
+        ways.add((made["_pieces"] is not None, made["_terms"] is not None))
     assert ways == {(False, False), (True, False), (True, True)}
 
 
