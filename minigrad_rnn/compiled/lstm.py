@@ -79,7 +79,7 @@ def back(
     at_c, gates = g[2].copy(), len(w.weight_hh)
     product = Product(w.weight_hh, sequence.size, after=w.mask_hidden)
     product.result[...] = g[1]
-    at_h, carry = product.result, numpy.zeros_like(at_c)
+    at_h, carry = product.result, sequence.zeros(hs.shape[2])
     of_x, of_h, of_c = _normed(w, recurrence, norms)
     held_h, held_c = held(sequence, zones[0]), held(sequence, zones[1])
     gradients, step, shown = Gradients(sequence, w, hs, needs[0]), compiled(lstm_back, sequence.dtype), of_c is not None

@@ -36,7 +36,7 @@ class Normed:
 
     def __init__(self, gain: Array, saved: Array, first: int = 0) -> None:
         gain, first = numpy.ascontiguousarray(gain), first or len(gain)
-        self.at_gain, self._saved = numpy.zeros_like(gain), saved
+        self.at_gain, self._saved = numpy.zeros(gain.shape, gain.dtype), saved
         self._forward = functools.partial(compiled(normalise, gain.dtype), first, gain)
         self._back = functools.partial(compiled(normalise_back, gain.dtype), first, gain, self.at_gain)
         self.normalise, self.back = functools.partial(self._forward, saved), functools.partial(self._back, saved)
@@ -47,7 +47,7 @@ class Normed:
 
     def many_back(self, start: int, at_y: Array) -> Array:
         """From what arrives behind to what arrives before, at all of them."""
-        out = numpy.empty_like(at_y)
+        out = numpy.empty(at_y.shape, at_y.dtype)
         self._back(_as_one(self._saved[start : start + len(at_y)]), 0, 0, _as_one(at_y), _as_one(out))
         return out
 
@@ -62,7 +62,7 @@ class NormedCell:
 
     def __init__(self, gain: Array, bias: Array, saved: Array, carried: bool) -> None:
         gain, bias = numpy.ascontiguousarray(gain), numpy.ascontiguousarray(bias)
-        self.at_gain, self.at_bias = numpy.zeros_like(gain), numpy.zeros_like(gain)
+        self.at_gain, self.at_bias = (numpy.zeros(gain.shape, gain.dtype) for _ in range(2))
         self.normalise = functools.partial(compiled(cell, gain.dtype), carried, gain, bias, saved)
         self.back = functools.partial(
             compiled(cell_back, gain.dtype), carried, gain, self.at_gain, self.at_bias, saved

@@ -117,9 +117,13 @@ class Batch:
         return self.module.where(self.over[start:stop], self.module.full((), value, factors.dtype), factors)
 
 
-def ranges(start: int, stop: int, width: int) -> list[tuple[int, int]]:
-    """What is from ``start`` to ``stop``, in ranges of a width, the last of which may be shorter."""
-    width = max(1, width)
+def ranges(start: int, stop: int, most: int) -> list[tuple[int, int]]:
+    """What is from ``start`` to ``stop``, in as few ranges of at most so many as will do, nearly alike.
+
+    The last may be shorter than the others, which are of one width: so they can use the same memory.
+    """
+    count = max(1, -(-(stop - start) // max(1, most)))
+    width = max(1, -(-(stop - start) // count))
     return [(first, min(first + width, stop)) for first in range(start, stop, width)]
 
 

@@ -20,7 +20,7 @@ import numpy
 Array = Any
 
 LEAST = 1 << 16  # bytes: below, the C library keeps the memory anyway
-MOST = 1 << 28  # bytes that may lie idle
+MOST = 1 << 29  # bytes that may lie idle
 LINE = 64  # bytes of a cache line: arrays begin at one
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import numbers
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -65,6 +66,9 @@ class StatefulRNN(nn.Module):
     ``state_dict`` when there is a state. To load such a dictionary into a new module give it a state of the same
     shapes first: ``stateful.state = zeros``.
 
+    A direction from the end, as a bidirectional layer has, ends where a call's chunk begins, and the next chunk does
+    not go on from there. Its state is carried like any other, with a warning.
+
     Args:
         layer: called as ``layer(x, state, **options)``, returning ``(output, state)`` and maybe more.
         batch_dim: which dim of the tensors of the state counts the sequences. Left out, what the layer's own
@@ -92,6 +96,13 @@ class StatefulRNN(nn.Module):
     """
 
     def __init__(self, layer: Callable[..., tuple[Any, ...]], *, batch_dim: int | None = None) -> None:
+        if getattr(layer, "bidirectional", False):
+            warnings.warn(
+                "StatefulRNN: the state that this bidirectional layer has from the end of a chunk is that of the"
+                " chunk's first step, which the next chunk does not follow",
+                UserWarning,
+                stacklevel=2,
+            )
         self.layer = layer
         self.batch_dim = getattr(layer, "batch_dim", 1) if batch_dim is None else batch_dim
         self._form: Any = None  # the state with the names of buffers where its tensors are

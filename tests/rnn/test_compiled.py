@@ -214,7 +214,7 @@ def test_the_same_where_products_are_cut_into_pieces(kind, equation, options):
 
 
 @pytest.mark.usefixtures("small_are_quick")
-@pytest.mark.parametrize(("rows", "batch", "last"), [(64, 50, (98, 100)), (64, 1000, (99, 100)), (65, 50, (80, 100))])
+@pytest.mark.parametrize(("rows", "batch", "last"), [(64, 50, (91, 100)), (64, 1000, (99, 100)), (65, 50, (50, 100))])
 def test_the_gradient_of_a_small_weight_is_summed_over_few_steps(rows, batch, last):
     spans = Sequence(np.zeros((100, batch, 3)), False, None).spans(np.zeros((rows, 32)))
     assert [t for start, stop in spans for t in range(start, stop)] == list(range(100))

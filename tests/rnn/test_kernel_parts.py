@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 
 import minigrad as mg
 import minigrad_rnn
 from minigrad_rnn.kernels import memory, products
+from minigrad_rnn.kernels.batch import ranges
 
 pytestmark = pytest.mark.usefixtures("small_are_quick")
 SIZES = [(4, 5, 3), (128, 128, 50), (200, 200, 20), (650, 650, 20), (257, 257, 32), (512, 512, 64)]
@@ -34,6 +36,17 @@ def test_a_product_is_cut_into_equal_parts_that_are_small() -> None:
     assert part * 200 * 20 <= products.SMALL
     assert products.cut(80, 20, 20) == 0, "small as it is"
     assert products.cut(4099, 4099, 64) == 0, "a prime number of rows has no parts"
+
+
+@given(st.integers(0, 5), st.integers(0, 200), st.integers(0, 210))
+@settings(deadline=None, derandomize=True)
+def test_ranges_are_few_and_nearly_alike(start: int, count: int, most: int) -> None:
+    found = ranges(start, start + count, most)
+    assert [t for first, end in found for t in range(first, end)] == list(range(start, start + count))
+    assert len(found) == -(-count // max(1, most))
+    widths = [end - first for first, end in found]
+    assert len(set(widths[:-1])) <= 1
+    assert all(widths[-1] <= width for width in widths)
 
 
 @pytest.mark.parametrize("size", [1, 7, 16, 33])

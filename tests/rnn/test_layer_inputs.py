@@ -12,6 +12,7 @@ from minigrad_rnn import (
     GRU,
     LSTM,
     RNN,
+    Bidirectional,
     GRUCell,
     LSTMCell,
     PackedSequence,
@@ -484,6 +485,16 @@ def test_a_stateful_layer_takes_sequences_of_every_form(form):
             stateful(rows if form == "list" else pack_sequence(rows))
     for carried, last in zip(stateful.state, expected, strict=True):
         np.testing.assert_allclose(carried.numpy(), last.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("layer", [GRU(2, 3, bidirectional=True), Bidirectional(GRU(2, 3), GRU(2, 3))], ids=["layer", "two"])
+def test_a_stateful_layer_of_two_directions_warns_and_carries_both(layer):
+    with pytest.warns(UserWarning, match="StatefulRNN: .* which the next chunk does not follow"):
+        stateful = StatefulRNN(layer)
+    first, second = mg.randn(2, 3, 2, 2)
+    stateful(first)
+    output, _ = stateful(second)
+    np.testing.assert_array_equal(output.numpy(), layer(second, layer(first)[1])[0].numpy())
 
 
 def test_a_stateful_layer_may_return_all_states():
