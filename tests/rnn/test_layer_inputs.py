@@ -487,7 +487,7 @@ def test_a_stateful_layer_takes_sequences_of_every_form(form):
         np.testing.assert_allclose(carried.numpy(), last.numpy(), rtol=1e-6)
 
 
-@pytest.mark.parametrize("layer", [GRU(2, 3, bidirectional=True), Bidirectional(GRU(2, 3), GRU(2, 3))], ids=["layer", "two"])
+@pytest.mark.parametrize("layer", [GRU(2, 3, bidirectional=True), Bidirectional(GRU(2, 3), GRU(2, 3))], ids=str)
 def test_a_stateful_layer_of_two_directions_warns_and_carries_both(layer):
     with pytest.warns(UserWarning, match="StatefulRNN: .* which the next chunk does not follow"):
         stateful = StatefulRNN(layer)
