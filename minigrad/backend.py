@@ -246,13 +246,6 @@ class CupyBackend(Backend):
         power = self.module.exp(self.module.minimum(x, float(bound)))
         return power / (power + 1)
 
-    def dropout_mask(self, shape: tuple[int, ...], p: float, dtype: Any) -> Array:
-        """0 with probability ``p``, elsewhere what keeps the mean, 1 / (1 - p)."""
-        mask = self.random(shape, dtype)
-        self.module.greater_equal(mask, p, out=mask)
-        mask *= 1.0 / (1.0 - p) if p < 1.0 else 0.0
-        return mask
-
     def _sampled(self, draw: Any, shape: tuple[int, ...], dtype: Any) -> Array:
         if 0 in shape:  # CuPy would start a kernel without threads
             return self.module.zeros(shape, dtype)
