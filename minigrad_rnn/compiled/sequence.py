@@ -31,7 +31,8 @@ class Sequence(Batch):
     def spans(self, weight: Array) -> list[tuple[int, int]]:
         """Ranges of steps over which the gradient of the recurrent weight is summed at once.
 
-        In small pieces if it can be, which leaves what they read in the cache; or so long that adding up costs little.
+        As few as a small piece may sum over, where the weight can be cut into some: then what they read is in the
+        cache. Or else so many that adding up costs little.
         """
         rows, hidden = weight.shape
         if square(rows, hidden)[1]:

@@ -66,8 +66,9 @@ class StatefulRNN(nn.Module):
     ``state_dict`` when there is a state. To load such a dictionary into a new module give it a state of the same
     shapes first: ``stateful.state = zeros``.
 
-    A direction from the end, as a bidirectional layer has, ends where a call's chunk begins, and the next chunk does
-    not go on from there. Its state is carried like any other, with a warning.
+    The second direction of a bidirectional layer ends where a call's chunk begins, and the next chunk does not go on
+    from there: its state is carried like any other, but with a warning. With ``reverse=True`` the last chunk of a
+    sequence comes first.
 
     Args:
         layer: called as ``layer(x, state, **options)``, returning ``(output, state)`` and maybe more.
