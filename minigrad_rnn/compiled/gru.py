@@ -34,7 +34,7 @@ def run(
     hs[0], nonzero = h, bool(h.any())
     project = Hoisted(w.weight_ih.T, sequence.size)
     product = Product(w.weight_hh.T, sequence.size, before=w.mask_hidden)
-    norms = [sequence.empty(room, n) for n in [gates + 2] * 2] if recurrence.layer_norm else []
+    norms = [sequence.empty(room, gates + 2) for _ in range(2)] if recurrence.layer_norm else []
     of_x, of_h = _normed(w, norms)
     held_h = held(sequence, zone)
     step, b = compiled(gru, sequence.dtype), bias(w, gates, sequence.dtype)

@@ -8,7 +8,7 @@ import numpy
 
 from ..cells import Weights
 from ..cells.unroll import Running
-from ..kernels.batch import LEAST, Batch, ranges
+from ..kernels.batch import Batch, ranges
 from ..kernels.memory import empty
 from .products import DEEP, Hoisted, gradient, rows_of, square
 
@@ -37,7 +37,7 @@ class Sequence(Batch):
         rows, hidden = weight.shape
         if square(rows, hidden)[1]:
             return ranges(0, self.steps, DEEP // max(1, self.size))
-        return self.chunks(rows, max(LEAST, rows))
+        return self.chunks(rows, least=rows)
 
     def empty(self, steps: int, columns: int) -> Array:
         """Memory ``(steps, N, columns)``."""

@@ -60,10 +60,10 @@ class Batch:
             return x
         return self.module.where(self.over[start:stop].transpose(0, 2, 1), self.module.zeros((), x.dtype), x)
 
-    def chunks(self, rows: int, least: int = LEAST) -> list[tuple[int, int]]:
-        """Ranges of steps whose ``rows`` gates fit into a chunk, of at least so many columns."""
+    def chunks(self, rows: int, least: int = 0) -> list[tuple[int, int]]:
+        """Ranges of steps whose ``rows`` gates fit into a chunk, of at least ``LEAST`` columns, or ``least``."""
         width = self._width(rows, CHUNK)
-        return ranges(0, self.steps, max(width, least // max(1, self.size)))
+        return ranges(0, self.steps, max(width, max(LEAST, least) // max(1, self.size)))
 
     def blocks(self, rows: int, start: int, stop: int) -> list[tuple[int, int]]:
         """Ranges of steps, within a chunk, whose ``rows`` gates fit into a block."""
