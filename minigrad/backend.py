@@ -373,13 +373,10 @@ def on(target: str | device) -> Backend:
     return register(backend)
 
 
-_HERE = contextlib.nullcontext()
-
-
 def place(target: str | device) -> tuple[Backend, Any]:
     """The backend of a device, and a context in which that is the current one."""
     if target == "cpu":
-        return _HOST, _HERE
+        return _HOST, _HOST.active(0)
     target = device(target)
     backend = on(target)
     return backend, backend.active(target.index)

@@ -10,7 +10,7 @@ import numpy
 from . import backend
 from .call import wrap
 from .context import current
-from .errors import DtypeError, MinigradError, ShapeError
+from .errors import DtypeError, ShapeError, check_probability
 from .ops.shape import sizes_of
 from .tensor import Tensor
 
@@ -150,8 +150,7 @@ def dropout_mask(*sizes: Any, p: float = 0.5, size: Any = None, dtype: Any = Non
     >>> set(mask.flatten().tolist()) <= {0.0, 2.0}
     True
     """
-    if not 0.0 <= p <= 1.0:
-        raise MinigradError(f"dropout_mask: p is a probability, from 0 to 1, not {p}")
+    check_probability("dropout_mask: p", p)
     dtype = numpy.dtype(dtype if dtype is not None else backend.get_default_dtype())
     if dtype.kind != "f":
         raise DtypeError(f"dropout_mask: {dtype} has no fractions such as 1 / (1 - p)\n  hint: dtype=mg.float32")

@@ -162,6 +162,12 @@ def _device(x: Any) -> str:
 # ---- what can be wrong with a graph ------------------------------------------------------------------------------
 
 
+def check_probability(told: str, p: float) -> None:
+    """Refuse what is not from 0 to 1; ``told`` names it, and whose it is."""
+    if not 0.0 <= p <= 1.0:
+        raise MinigradError(f"{told} is a probability, from 0 to 1, not {p}")
+
+
 def used_twice(node: Node, freed_by: str) -> GraphError:
     """Backward met a node that an earlier backward freed."""
     return GraphError(

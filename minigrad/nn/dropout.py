@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import MinigradError
+from ..errors import check_probability
 from ..ops.activation import dropout
 from ..tensor import Tensor
 from .module import Module
@@ -15,8 +15,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        if not 0.0 <= p <= 1.0:
-            raise MinigradError(f"Dropout: p is a probability, from 0 to 1, not {p}")
+        check_probability("Dropout: p", p)
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..creation import zeros
-from ..errors import MinigradError, ShapeError
+from ..errors import ShapeError, check_probability
 from ..ops import joining, linalg, reduction, shape
 from ..tensor import Tensor
 from . import init
@@ -63,8 +63,7 @@ class MultiheadAttention(Module):
     ) -> None:
         if num_heads < 1 or embed_dim % num_heads:
             raise ShapeError(f"MultiheadAttention: embed_dim={embed_dim} cannot be cut into {num_heads} equal heads")
-        if not 0.0 <= dropout <= 1.0:
-            raise MinigradError(f"MultiheadAttention: dropout is a probability, from 0 to 1, not {dropout}")
+        check_probability("MultiheadAttention: dropout", dropout)
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
         self.kdim, self.vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
         alike = self.kdim == self.vdim == embed_dim

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import backend
 from ..backend import xp
-from ..errors import MinigradError
+from ..errors import MinigradError, check_probability
 from ..node import Handle
 from ..primitive import defvjp, primitive
 from .arithmetic import abs, floating
@@ -184,8 +184,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True) -> Tensor:
     Raises:
         MinigradError: ``p`` is not a probability.
     """
-    if not 0.0 <= p <= 1.0:
-        raise MinigradError(f"dropout: p is a probability, from 0 to 1, not {p}")
+    check_probability("dropout: p", p)
     if not training or p == 0.0:
         return x
     array = x._data if isinstance(x, Handle) else x
